@@ -1,0 +1,45 @@
+/** spec.routes -> compiled routes, in order. */
+import type { CompiledMatch, CompiledRoute } from '../compiled.ts';
+import type { Finding } from '../finding.ts';
+import type { StreamProxy } from '../resources.ts';
+import { parseDurationMs } from '../units.ts';
+
+type Spec = StreamProxy['spec'];
+type Route = Spec['routes'][number];
+
+const DEFAULT_WITHIN_MS = 120_000;
+
+export function compileRoutes(spec: Spec, findings: readonly Finding[]): CompiledRoute[] {
+  return spec.routes.map((route) => {
+    const match = compileMatch(route.match ?? {});
+    const broken = findings.find((f) => f.part.kind === 'route' && f.part.name === route.name);
+    if (broken) return { kind: 'invalid', name: route.name, message: `${broken.path}: ${broken.message}`, match };
+    return {
+      kind: 'valid',
+      name: route.name,
+      match,
+      split: route.upstreams.map((u) => ({
+        upstream: u.name,
+        weight: u.weight ?? 1,
+        ...(u.model && { model: u.model }),
+      })),
+      ...(route.sticky && { stickyHeader: route.sticky.header.toLowerCase() }),
+      fallback: (route.fallback ?? []).map((u) => ({ upstream: u.name, ...(u.model && { model: u.model }) })),
+      retry: {
+        attemptsPerUpstream: route.retry?.attemptsPerUpstream ?? 1,
+        withinMs: parseDurationMs(route.retry?.within ?? '120s') ?? DEFAULT_WITHIN_MS,
+      },
+    };
+  });
+}
+
+function compileMatch(match: NonNullable<Route['match']>): CompiledMatch {
+  return {
+    paths: (match.paths ?? []).map((path) =>
+      path.endsWith('*') ? { kind: 'prefix', path: path.slice(0, -1) } : { kind: 'exact', path },
+    ),
+    models: match.models ?? [],
+    agents: match.agents ?? [],
+    headers: (match.headers ?? []).map((header) => ({ name: header.name.toLowerCase(), values: header.values })),
+  };
+}

@@ -1,0 +1,56 @@
+/** Rules about spec.routes: every upstream named is there, and speaks a dialect that the route's clients can be served in. */
+import { CONDITION_REASONS } from '../conditions.ts';
+import { dialectOfPath } from '../dialect.ts';
+import type { Finding } from '../finding.ts';
+import type { StreamProxy } from '../resources.ts';
+
+type Spec = StreamProxy['spec'];
+type Route = Spec['routes'][number];
+
+export function validateRoutes(spec: Spec): Finding[] {
+  const dialects = new Map(spec.upstreams.map((upstream) => [upstream.name, upstream.dialect]));
+  return spec.routes.flatMap((route, index) => {
+    const named = [
+      ...route.upstreams.map((u, i) => ({ name: u.name, path: `spec.routes[${index}].upstreams[${i}].name` })),
+      ...(route.fallback ?? []).map((u, i) => ({ name: u.name, path: `spec.routes[${index}].fallback[${i}].name` })),
+    ];
+    const part = { kind: 'route', name: route.name } as const;
+    return named.flatMap(({ name, path }): Finding[] => {
+      const dialect = dialects.get(name);
+      if (dialect === undefined) return [{ ...unknownUpstream(name, [...dialects.keys()]), path, part }];
+      const foreign = clientDialects(route).find(
+        (client) => client !== 'raw' && dialect !== 'raw' && client !== dialect,
+      );
+      if (foreign === undefined) return [];
+      return [{ ...needsTranslation(route, foreign, name, dialect), path, part }];
+    });
+  });
+}
+
+function unknownUpstream(name: string, known: string[]): Omit<Finding, 'path' | 'part'> {
+  return {
+    kind: 'reference',
+    reason: CONDITION_REASONS.upstreamNotFound,
+    message: `"${name}" is no entry of spec.upstreams; use one of ${known.map((k) => `"${k}"`).join(', ')}, or add it there.`,
+  };
+}
+
+function needsTranslation(
+  route: Route,
+  client: string,
+  name: string,
+  upstream: string,
+): Omit<Finding, 'path' | 'part'> {
+  return {
+    kind: 'value',
+    reason: CONDITION_REASONS.translationUnsupported,
+    message:
+      `Route "${route.name}" takes ${client} requests, but upstream "${name}" speaks ${upstream}, and this version does not ` +
+      `translate; send the route to an ${client} upstream, or match other paths.`,
+  };
+}
+
+/** The dialects that the route's paths prove; a prefix that covers several proves none. */
+function clientDialects(route: Route): string[] {
+  return (route.match?.paths ?? []).map((path) => dialectOfPath(path.endsWith('*') ? path.slice(0, -1) : path, false));
+}

@@ -1,0 +1,46 @@
+/** ProxyError: every way in which we, not the upstream, refuse or fail an exchange. Raised deep, answered in listen/rescue.ts alone. */
+
+export type ProxyErrorKind =
+  /** The request is malformed, ambiguous or smuggled: 400. */
+  | 'bad_request'
+  /** A body or header beyond a limit: 413 or 431. */
+  | 'too_large'
+  /** No route matches: 404. */
+  | 'no_route'
+  /** The route, or every upstream of it, is invalid in the resource: 503 that names it. */
+  | 'invalid_route'
+  /** Caller and upstream speak different dialects and nothing translates between them: 501. */
+  | 'untranslatable'
+  /** No connection to the upstream: 502. */
+  | 'connect_failed'
+  /** The connection broke before the answer's head: 502. */
+  | 'upstream_broke'
+  /** No answer's head within the first-byte timeout, or no connection within the connect timeout: 504. */
+  | 'upstream_timeout'
+  /** No valid config yet, or too many exchanges in flight: 503. */
+  | 'unavailable'
+  /** We are stopping: 503. */
+  | 'shutting_down'
+  /** Our own mistake: 500. */
+  | 'internal';
+
+export interface ProxyErrorFacts {
+  readonly route?: string;
+  readonly upstream?: string;
+  /** Status to answer with where the kind allows several (too_large). */
+  readonly status?: number;
+  readonly cause?: unknown;
+}
+
+export class ProxyError extends Error {
+  readonly kind: ProxyErrorKind;
+  readonly facts: ProxyErrorFacts;
+
+  /** @param message for the caller: action first, values quoted, the way out; never a secret */
+  constructor(kind: ProxyErrorKind, message: string, facts: ProxyErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.name = 'ProxyError';
+    this.kind = kind;
+    this.facts = facts;
+  }
+}
