@@ -1,0 +1,3 @@
+module sluice.test/cluster/pki
+
+go 1.26.0
