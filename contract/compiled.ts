@@ -112,7 +112,11 @@ export interface CompiledLogging {
 
 export type Redaction =
   | { readonly kind: 'header'; readonly header: string }
-  | { readonly kind: 'jsonPath'; readonly path: readonly (string | number | '*')[] }
+  | {
+      readonly kind: 'jsonPath';
+      /** Names and indices; the name `*` stands for every element. */
+      readonly path: readonly (string | number)[];
+    }
   | { readonly kind: 'pattern'; readonly pattern: string };
 
 export interface StdoutTarget {

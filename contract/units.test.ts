@@ -12,7 +12,8 @@ test('parseDurationMs() reads each unit', () => {
 });
 
 test('parseDurationMs() refuses other forms', () => {
-  for (const text of ['', '5', '1.5s', '-1s', '1d', '5s ', '1m30s']) assert.equal(parseDurationMs(text), undefined, text);
+  for (const text of ['', '5', '1.5s', '-1s', '1d', '5s ', '1m30s'])
+    assert.equal(parseDurationMs(text), undefined, text);
 });
 
 test('parseBytes() reads numbers and binary suffixes', () => {

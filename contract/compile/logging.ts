@@ -43,7 +43,7 @@ function compileRedaction(entry: RedactEntry): Redaction[] {
 }
 
 /** `$.a[0].b[*]` -> ['a', 0, 'b', '*']; the CRD's pattern allows nothing else. */
-function parseJsonPath(text: string): (string | number | '*')[] {
+function parseJsonPath(text: string): (string | number)[] {
   return [...text.matchAll(/\.([A-Za-z0-9_-]+)|\[([0-9]+)\]|\[(\*)\]/g)].map(([, name, index]) => {
     if (name !== undefined) return name;
     return index === undefined ? '*' : Number(index);

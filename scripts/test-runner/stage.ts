@@ -18,7 +18,7 @@ interface TestLine {
   name?: string;
   file?: string;
   outcome?: 'passed' | 'failed' | 'skipped';
-  reason?: unknown;
+  reason?: string | boolean;
 }
 
 /** Runs a command that is no test (a checker); it counts as one passed or failed test of the stage's name. */
@@ -63,7 +63,9 @@ export async function runTests(
       .map((line) => JSON.parse(line) as TestLine)
       .filter((line) => line.outcome !== undefined);
     const named = (outcome: string): string[] =>
-      tests.filter((t) => t.outcome === outcome).map((t) => (t.reason ? `${t.name} (${String(t.reason)})` : `${t.name}`));
+      tests
+        .filter((t) => t.outcome === outcome)
+        .map((t) => (typeof t.reason === 'string' ? `${t.name} (${t.reason})` : `${t.name}`));
     const failed = named('failed');
     if (code !== 0 && failed.length === 0) failed.push(`${name}: the test process ended with code ${code}`);
     return {
