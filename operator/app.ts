@@ -1,0 +1,117 @@
+/** Builds the live objects and wires them: the only composition root. Watches run from the start, writing begins with the lease. */
+import { randomBytes } from 'node:crypto';
+import { serveAdmin } from './admin.ts';
+import type { Access } from './cluster/access.ts';
+import { type Cluster, connect } from './cluster/cluster.ts';
+import { leaderOnly } from './cluster/leader-only.ts';
+import { Confirmations } from './confirm/confirmations.ts';
+import { AppliedObjects } from './deliver/apply-once.ts';
+import type { Caches } from './gather.ts';
+import { SelfTest } from './inject/self-test.ts';
+import { leadWhileHeld } from './lead.ts';
+import { Lease } from './lease.ts';
+import { createLimiter } from './limiter.ts';
+import type { Logger } from './logger.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { type Operator, reconcile } from './reconcile.ts';
+import type { Settings } from './settings.ts';
+import { EventRecorder } from './status/events.ts';
+import { StatusWriter } from './status/write.ts';
+import { WorkQueue } from './watch/queue.ts';
+import { startWatching, type Watching } from './watch/watching.ts';
+import { work } from './watch/workers.ts';
+
+export interface AppOptions {
+  readonly settings: Settings;
+  readonly access: Access;
+  readonly logger: Logger;
+}
+
+export const LEASE_NAME = 'sluice-operator';
+/** Pods that are told of a change at the same time. */
+const PATCHED_AT_ONCE = 32;
+
+/**
+ * Runs the operator until `signal` aborts.
+ * @returns `stopped` when it was told to stop, `lost` when another may lead from now on
+ */
+export async function runOperator(
+  { settings, access, logger }: AppOptions,
+  signal: AbortSignal,
+): Promise<'stopped' | 'lost'> {
+  const { podNamespace: namespace, sidecar, workers } = settings;
+  const identity = `${settings.podName}_${randomBytes(4).toString('hex')}`;
+  const metrics = createMetrics();
+  const cluster = connect(access);
+  const lease = new Lease({ name: { namespace, name: LEASE_NAME }, identity, cluster, logger });
+  const isLeading = (): boolean => !settings.leaderElection || lease.isHeld();
+  const queue = new WorkQueue({ mostBackoffMs: 300_000, onDepth: metrics.queueDepth });
+  const onKey = (key: string): void => queue.add(key);
+  const namespaces = settings.watchNamespaces;
+  const watching = startWatching({ cluster, namespaces, onKey, onFailure: metrics.watchFailed, logger });
+  const confirmations = new Confirmations({ onChange: onKey });
+  const operator = wire(leaderOnly(cluster, isLeading), watching.caches, confirmations, { sidecar, identity, logger });
+  const ending = new AbortController();
+  const selfTest = new SelfTest({ cluster, namespace, sidecar });
+  const testing = selfTest.run(ending.signal);
+  metrics.read(readings(watching, confirmations, isLeading));
+  const missing = (): string[] => [...watching.missing(), selfTest.problem()].filter((reason) => reason !== undefined);
+  const admin = await serveAdmin({ port: settings.metricsPort, metrics, missing });
+  logger.info('Started', { identity, metricsPort: admin.port });
+
+  const lead = (until: AbortSignal): Promise<void> => {
+    logger.info('Leading', { identity });
+    const onReconciled = metrics.reconciled;
+    return work(
+      { queue, reconcile: (key, each) => reconcile(key, operator, each), workers, logger, onReconciled },
+      until,
+    );
+  };
+  const end = settings.leaderElection
+    ? await leadWhileHeld(lease, lead, signal)
+    : await lead(signal).then(() => 'stopped' as const);
+
+  ending.abort(new Error('The operator stops'));
+  queue.close();
+  confirmations.stop();
+  await Promise.all([watching.stop(), testing]);
+  admin.close();
+  return end;
+}
+
+interface Wiring {
+  readonly sidecar: Settings['sidecar'];
+  readonly identity: string;
+  readonly logger: Logger;
+}
+
+function wire(
+  cluster: Cluster,
+  caches: Caches,
+  confirmations: Confirmations,
+  { sidecar, identity, logger }: Wiring,
+): Operator {
+  return {
+    cluster,
+    caches,
+    sidecar,
+    confirmations,
+    applied: new AppliedObjects(cluster),
+    statuses: new StatusWriter(cluster),
+    events: new EventRecorder(cluster, identity, logger),
+    limit: createLimiter(PATCHED_AT_ONCE),
+  };
+}
+
+function readings(
+  watching: Watching,
+  confirmations: Confirmations,
+  isLeading: () => boolean,
+): Parameters<Metrics['read']>[0] {
+  return {
+    staleness: (kind) => watching.stalenessMs(kind) / 1000,
+    pods: (state) => confirmations.all().filter((pod) => pod.state === state).length,
+    resources: () => watching.caches.proxies.keys().length,
+    isLeading,
+  };
+}
