@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { SIDECAR_UID } from '../../contract/names.ts';
 import { type ImageConfig, imageArchitecture, makeArchive } from './archive.ts';
-import { APP_FOLDER, bundle, type Entries, MAIN_FILE, PRODUCT_ENTRIES, PRODUCT_WORKERS } from './bundle.ts';
+import { APP_FOLDER, bundle, type Entries, MAIN_FILE, NODE_FLAGS, PRODUCT_ENTRIES, PRODUCT_WORKERS } from './bundle.ts';
 import { type ImageFile, type Layer, makeLayer, sha256 } from './layer.ts';
 import { findNodeRuntime, NODE_PATH, type NodeRuntime } from './node-runtime.ts';
 
@@ -87,7 +87,7 @@ async function writeWhole(path: string, content: Buffer | string): Promise<void>
 
 function imageConfig(runtime: NodeRuntime, reference: string): ImageConfig {
   return {
-    entrypoint: [NODE_PATH, `${APP_FOLDER}/${MAIN_FILE}`],
+    entrypoint: [NODE_PATH, ...NODE_FLAGS, `${APP_FOLDER}/${MAIN_FILE}`],
     env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
     user: `${SIDECAR_UID}:${SIDECAR_UID}`,
     workingDirectory: APP_FOLDER,

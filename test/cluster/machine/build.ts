@@ -8,7 +8,7 @@ import { goFolder, type Piece, type PieceName, pieces } from './pieces.ts';
 import { runCommand } from './run-command.ts';
 import { cacheFolder } from './settings.ts';
 
-/** Folder of each finished piece. */
+/** Folder of each finished piece that was asked for. */
 export type BuiltPieces = Readonly<Record<PieceName, string>>;
 
 const parallelBuilds = 2;
@@ -23,10 +23,10 @@ async function folderOf(piece: Piece, goVersion: string): Promise<string> {
   return join(cacheFolder, `${piece.name}-${hash.digest('hex').slice(0, 16)}`);
 }
 
-/** Builds what is missing (all pieces unless named) and tells where each one lies. */
+/** Builds what is missing (all that the cluster needs, unless named) and tells where each one lies. */
 export async function buildPieces(
   log: (line: string) => void,
-  names: readonly PieceName[] = pieces.map((piece) => piece.name),
+  names: readonly PieceName[] = pieces.filter((piece) => piece.onDemand !== true).map((piece) => piece.name),
 ): Promise<BuiltPieces> {
   const goVersion = (await runCommand(['go', 'env', 'GOVERSION'])).trim();
   await mkdir(cacheFolder, { recursive: true });

@@ -9,7 +9,7 @@ export const helm3Version = 'v3.22.0';
 /** Folder of the Go modules. */
 export const goFolder = fileURLToPath(new URL('../go', import.meta.url));
 
-export type PieceName = 'node' | 'containerd' | 'runc' | 'coredns' | 'pki' | 'pause' | 'helm' | 'helm3';
+export type PieceName = 'node' | 'containerd' | 'runc' | 'coredns' | 'pki' | 'pause' | 'helm' | 'helm3' | 'prometheus';
 
 export interface Piece {
   /** Name of the piece and of its folder below `go/`. */
@@ -23,6 +23,8 @@ export interface Piece {
   tags?: string;
   /** Needs a C compiler; absent means a static binary. */
   cgo?: boolean;
+  /** Built only when it is named: the cluster itself does without it. */
+  onDemand?: boolean;
 }
 
 const versionPackage = 'k8s.io/component-base/version';
@@ -61,5 +63,11 @@ export const pieces: readonly Piece[] = [
     name: 'helm3',
     binaries: { 'helm.sh/helm/v3/cmd/helm': 'helm3' },
     linkerFlags: `-X helm.sh/helm/v3/internal/version.version=${helm3Version}`,
+  },
+  {
+    name: 'prometheus',
+    binaries: { 'github.com/prometheus/prometheus/cmd/prometheus': 'prometheus' },
+    tags: 'remove_all_sd,enable_kubernetes_sd',
+    onDemand: true,
   },
 ];
