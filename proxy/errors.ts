@@ -29,6 +29,8 @@ export interface ProxyErrorFacts {
   readonly upstream?: string;
   /** Status to answer with where the kind allows several (too_large). */
   readonly status?: number;
+  /** Our own tries are spent: the client is told not to repeat them. */
+  readonly exhausted?: boolean;
   readonly cause?: unknown;
 }
 
@@ -42,5 +44,24 @@ export class ProxyError extends Error {
     this.name = 'ProxyError';
     this.kind = kind;
     this.facts = facts;
+  }
+}
+
+export type InterruptionKind =
+  /** The client closed its connection. */
+  | 'client_gone'
+  /** The grace of a stop ended. */
+  | 'shutdown'
+  /** The client stopped sending its request's body. */
+  | 'client_stalled';
+
+/** The reason of an exchange's AbortSignal: nobody failed, the exchange is simply over. */
+export class Interruption extends Error {
+  readonly kind: InterruptionKind;
+
+  constructor(kind: InterruptionKind) {
+    super(`Exchange interrupted: ${kind}`);
+    this.name = 'Interruption';
+    this.kind = kind;
   }
 }

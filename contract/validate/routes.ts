@@ -50,7 +50,15 @@ function needsTranslation(
   };
 }
 
-/** The dialects that the route's paths prove; a prefix that covers several proves none. */
+/**
+ * The dialects that the route's paths prove; a prefix that covers several proves none, nor does a path that both dialects
+ * have, unless the route asks for the header that tells them apart.
+ */
 function clientDialects(route: Route): string[] {
-  return (route.match?.paths ?? []).map((path) => dialectOfPath(path.endsWith('*') ? path.slice(0, -1) : path, false));
+  const versioned = route.match?.headers?.some(({ name }) => name.toLowerCase() === 'anthropic-version') ?? false;
+  return (route.match?.paths ?? []).flatMap((pattern) => {
+    const path = pattern.endsWith('*') ? pattern.slice(0, -1) : pattern;
+    const dialect = dialectOfPath(path, true);
+    return versioned || dialect === dialectOfPath(path, false) ? [dialect] : [];
+  });
 }

@@ -1,0 +1,54 @@
+/** The capture keeps a body's first bytes, and counts and digests all of them, however the body was cut into chunks. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { BodyCapture, CaptureBudget } from './capture.ts';
+
+/** Sizes below, at and above what is copied together, and around a slab's end. */
+const SIZES = [1, 141, 0, 4095, 2, 8191, 8192, 100, 70_000, 3, 5000, 5000];
+
+function chunksOf(rounds: number): Buffer[] {
+  return Array.from({ length: rounds * SIZES.length }, (_, i) => Buffer.alloc(SIZES[i % SIZES.length] ?? 0, i));
+}
+
+function digest(chunks: readonly Buffer[]): string {
+  return createHash('sha256').update(Buffer.concat(chunks)).digest('hex');
+}
+
+test('BodyCapture keeps small and large chunks in their order', () => {
+  const chunks = chunksOf(20);
+  const capture = new BodyCapture(Number.MAX_SAFE_INTEGER, new CaptureBudget(Number.MAX_SAFE_INTEGER));
+  for (const chunk of chunks) capture.push(chunk);
+  assert.deepEqual(capture.bytes(), Buffer.concat(chunks));
+  assert.equal(capture.sha256(), digest(chunks));
+});
+
+test('BodyCapture goes on rightly after its bytes were asked for', () => {
+  const chunks = chunksOf(3);
+  const capture = new BodyCapture(Number.MAX_SAFE_INTEGER, new CaptureBudget(Number.MAX_SAFE_INTEGER));
+  for (const chunk of chunks) {
+    capture.push(chunk);
+    capture.bytes();
+  }
+  assert.deepEqual(capture.bytes(), Buffer.concat(chunks));
+});
+
+test('BodyCapture keeps no more than its limit and a chunk, and digests the whole all the same', () => {
+  const chunks = chunksOf(20);
+  const capture = new BodyCapture(10_000, new CaptureBudget(Number.MAX_SAFE_INTEGER));
+  for (const chunk of chunks) capture.push(chunk);
+  const whole = Buffer.concat(chunks);
+  assert.equal(capture.sizeBytes, whole.length);
+  assert.ok(capture.keptBytes >= 10_000 && capture.keptBytes < 10_000 + 70_000);
+  assert.deepEqual(capture.bytes(), whole.subarray(0, capture.keptBytes));
+  assert.equal(capture.sha256(), digest(chunks));
+});
+
+test('BodyCapture gives its part of the budget back', () => {
+  const budget = new CaptureBudget(1000);
+  const capture = new BodyCapture(5000, budget);
+  for (let i = 0; i < 20; i++) capture.push(Buffer.alloc(141, i));
+  assert.equal(capture.keptBytes, 7 * 141);
+  capture.release();
+  assert.equal(budget.leftBytes, 1000);
+});

@@ -1,0 +1,127 @@
+/** Keeps a body's first bytes for the record and counts the rest. It takes references, no copies, and costs next to nothing a chunk. */
+import { createHash, type Hash } from 'node:crypto';
+
+/** Chunks up to this are copied together: a reference keeps some 250 bytes alive beside its own, and the collector busy. */
+const COPY_BELOW_BYTES = 8192;
+const FIRST_SLAB_BYTES = 4096;
+const LAST_SLAB_BYTES = 65_536;
+
+/** Memory that all captures together may hold. Beyond it bodies are counted and digested, and no longer kept. */
+export class CaptureBudget {
+  #leftBytes: number;
+
+  constructor(bytes: number) {
+    this.#leftBytes = bytes;
+  }
+
+  get leftBytes(): number {
+    return this.#leftBytes;
+  }
+
+  /** @returns whether so much was left; if so it is taken */
+  take(bytes: number): boolean {
+    if (bytes > this.#leftBytes) return false;
+    this.#leftBytes -= bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#leftBytes += bytes;
+  }
+}
+
+export class BodyCapture {
+  readonly #limitBytes: number;
+  readonly #budget: CaptureBudget;
+  #pieces: Buffer[] = [];
+  /** Where small chunks are copied to; its first `#slabBytes` are not among the pieces yet. */
+  #slab = EMPTY;
+  #slabBytes = 0;
+  #keptBytes = 0;
+  #sizeBytes = 0;
+  /** Runs only once the body exceeds what is kept; until then the digest is taken at the end, off the byte's way. */
+  #hash: Hash | undefined;
+
+  /** @param limitBytes how much is kept; chunks are kept whole, so that it can be exceeded by less than one chunk */
+  constructor(limitBytes: number, budget: CaptureBudget) {
+    this.#limitBytes = limitBytes;
+    this.#budget = budget;
+  }
+
+  /** Bytes of the whole body so far, kept or not. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  push(chunk: Buffer): void {
+    this.#sizeBytes += chunk.length;
+    if (this.#hash !== undefined) {
+      this.#hash.update(chunk);
+      return;
+    }
+    if (chunk.length === 0) return;
+    if (this.#keptBytes >= this.#limitBytes || !this.#budget.take(chunk.length)) {
+      this.#hash = createHash('sha256');
+      this.#closeSlab();
+      for (const piece of this.#pieces) this.#hash.update(piece);
+      this.#hash.update(chunk);
+      return;
+    }
+    this.#keptBytes += chunk.length;
+    this.#keep(chunk);
+  }
+
+  /** What was kept, in one buffer. */
+  bytes(): Buffer {
+    this.#closeSlab();
+    const [only] = this.#pieces;
+    if (this.#pieces.length === 1 && only !== undefined) return only;
+    const all = Buffer.concat(this.#pieces, this.#keptBytes);
+    this.#pieces = [all];
+    return all;
+  }
+
+  /** Digest of the whole body, kept or not. Call once, when the body is over. */
+  sha256(): string {
+    const hash = this.#hash ?? createHash('sha256').update(this.bytes());
+    return hash.digest('hex');
+  }
+
+  /** Lets go of what was kept. Call once, when the record was made. */
+  release(): void {
+    this.#budget.giveBack(this.#keptBytes);
+    this.#pieces = [];
+    this.#slab = EMPTY;
+    this.#slabBytes = 0;
+    this.#keptBytes = 0;
+  }
+
+  #keep(chunk: Buffer): void {
+    if (chunk.length >= COPY_BELOW_BYTES) {
+      this.#closeSlab();
+      this.#pieces.push(chunk);
+      return;
+    }
+    if (this.#slabBytes + chunk.length > this.#slab.length) {
+      const grown = Math.min(LAST_SLAB_BYTES, Math.max(FIRST_SLAB_BYTES, 2 * this.#slab.length));
+      this.#closeSlab();
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(grown, chunk.length));
+    }
+    chunk.copy(this.#slab, this.#slabBytes);
+    this.#slabBytes += chunk.length;
+  }
+
+  /** The slab's filled part becomes a piece; its rest goes on being filled. */
+  #closeSlab(): void {
+    if (this.#slabBytes === 0) return;
+    this.#pieces.push(this.#slab.subarray(0, this.#slabBytes));
+    this.#slab = this.#slab.subarray(this.#slabBytes);
+    this.#slabBytes = 0;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);

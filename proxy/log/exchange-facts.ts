@@ -1,0 +1,39 @@
+/** Everything that a tap gathered of one exchange: what the record is made of, once the exchange has ended. */
+import type { AnswerHead, Attempt, RequestFacts, RequestHead } from '../exchange.ts';
+import type { StreamEnd } from '../stream/end.ts';
+import type { Usage } from '../stream/scan/usage.ts';
+import type { BodyCapture } from './capture.ts';
+import type { LogRules } from './rules.ts';
+
+/** Milliseconds on the clock of `performance.now()`; absent: it never came to that. */
+export interface ExchangeTimes {
+  /** The first byte of the answer's body arrived from the upstream. */
+  firstByteAt?: number;
+  /** The first byte of the answer's body was handed to the client. */
+  deliveredAt?: number;
+  /** The first content event arrived. */
+  firstContentAt?: number;
+  /** The last byte of the answer's body arrived from the upstream. */
+  lastByteAt?: number;
+  endedAt: number;
+}
+
+export interface ExchangeFacts {
+  readonly head: RequestHead;
+  /** The rules in force when the exchange began. */
+  readonly rules: LogRules;
+  readonly route: string | undefined;
+  readonly request: RequestFacts | undefined;
+  readonly attempts: readonly Attempt[];
+  readonly answer: AnswerHead | undefined;
+  readonly requestBody: BodyCapture;
+  readonly responseBody: BodyCapture;
+  readonly times: Readonly<ExchangeTimes>;
+  readonly contentEvents: number;
+  /** As read along the stream; a plain answer's come from its body. */
+  readonly model: string | undefined;
+  readonly usage: Usage | undefined;
+  readonly end: StreamEnd;
+  /** Sent to the client; 0 when none was. */
+  readonly status: number;
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { JOURNAL_FILE, Journal, type JournalMark } from './journal.ts';
+import { readEntries } from './journal-entries.ts';
+
+const opened = (id: string, target = '/v1/messages'): JournalMark => ({
+  mark: 'opened',
+  id,
+  atEpochMs: 1000,
+  method: 'POST',
+  target,
+  dialect: 'anthropic',
+});
+
+describe('Journal', () => {
+  let state = '';
+  let failures: unknown[] = [];
+  beforeEach(() => {
+    state = mkdtempSync(join(tmpdir(), 'sluice-journal-'));
+    failures = [];
+  });
+  afterEach(() => rmSync(state, { recursive: true, force: true }));
+  const open = (): Journal => new Journal(state, (error) => failures.push(error));
+  const file = (): string => join(state, JOURNAL_FILE);
+
+  it('has the opening line in the file when now() returns', () => {
+    const journal = open();
+    journal.recover();
+    journal.now(opened('a'));
+    assert.match(readFileSync(file(), 'utf8'), /"id":"a"/);
+    journal.close();
+  });
+
+  it('recovers what was not closed, with all that its marks tell, until it is closed', () => {
+    const first = open();
+    first.recover();
+    for (const id of ['a', 'b', 'c']) first.now(opened(id));
+    first.now({ mark: 'matched', id: 'b', route: 'opus', model: 'm', agent: 'x', stream: true });
+    first.soon({ mark: 'ended', id: 'c', end: 'complete', status: 200, afterMs: 12 });
+    first.soon({ mark: 'closed', id: 'a' });
+    first.flush();
+    const b = {
+      id: 'b',
+      atEpochMs: 1000,
+      method: 'POST',
+      target: '/v1/messages',
+      dialect: 'anthropic',
+      route: 'opus',
+      model: 'm',
+      agent: 'x',
+      stream: true,
+    };
+    for (let start = 0; start < 2; start++) {
+      const next = open();
+      const [one, two, ...more] = next.recover();
+      assert.deepEqual(one, b);
+      assert.deepEqual([two?.id, two?.end, two?.status, two?.afterMs, more.length], ['c', 'complete', 200, 12, 0]);
+      next.close();
+    }
+    const last = open();
+    last.recover();
+    last.soon({ mark: 'closed', id: 'b' });
+    last.soon({ mark: 'closed', id: 'c' });
+    last.close();
+    assert.equal(open().recover().length, 0);
+    assert.deepEqual(failures, []);
+  });
+
+  it('stays bounded: it is rewritten with what is open', () => {
+    const journal = open();
+    journal.recover();
+    journal.now(opened('stays'));
+    for (let i = 0; i < 3000; i++) {
+      journal.now(opened(`n${i}`, `/v1/messages?${'x'.repeat(4000)}`));
+      journal.soon({ mark: 'closed', id: `n${i}` });
+    }
+    assert.ok(statSync(file()).size < 6 * 1024 * 1024, String(statSync(file()).size));
+    assert.deepEqual(
+      open()
+        .recover()
+        .map(({ id }) => id),
+      ['stays', 'n2999'],
+    );
+    assert.deepEqual(failures, []);
+    journal.close();
+  });
+
+  it('does not follow a link, and says so', () => {
+    const outside = join(state, 'outside');
+    writeFileSync(outside, 'precious');
+    symlinkSync(outside, file());
+    const journal = open();
+    journal.recover();
+    journal.now(opened('a'));
+    assert.equal(readFileSync(outside, 'utf8'), 'precious');
+  });
+
+  it('reads any text without throwing, and passes over torn lines', () => {
+    const line = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.constantFrom(
+        '{"mark":"opened","id":"a","atEpochMs":1,"method":"GET","target":"/","dialect":"raw"}',
+        '{"mark":"closed","id":"a"}',
+        '{"mark":"ended","id":"a","end":"nonsense"}',
+        '{"mark":"opened","id":"b","atEp',
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(line), (lines) => {
+        const { entries, lines: kept } = readEntries(lines.join('\n'));
+        for (const entry of entries) assert.equal(entry.id, 'a');
+        assert.equal(kept.size, entries.length);
+      }),
+      { numRuns: 200, seed: 20_261_121 },
+    );
+  });
+});

@@ -1,0 +1,190 @@
+/**
+ * The journal of exchanges that are not over: one line when an exchange opens, written before its request leaves, and marks as
+ * it goes on. Lines go to the page cache, without fsync: they outlive this process however it ends, not the node. What a start
+ * finds unclosed are the exchanges that the process before took with it.
+ */
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Dialect } from '#contract/dialect.ts';
+import type { StreamEndKind } from '#contract/stream-end.ts';
+import { type JournalEntry, readEntries } from './journal-entries.ts';
+
+export const JOURNAL_FILE = 'open.ndjson';
+
+/** Marks of one exchange, in the order in which they are written. */
+export type JournalMark =
+  | {
+      readonly mark: 'opened';
+      readonly id: string;
+      readonly atEpochMs: number;
+      readonly method: string;
+      /** Path and query, without credentials. */
+      readonly target: string;
+      readonly dialect: Dialect;
+    }
+  | {
+      readonly mark: 'matched';
+      readonly id: string;
+      readonly route: string;
+      readonly model?: string;
+      readonly agent?: string;
+      readonly stream: boolean;
+    }
+  | {
+      readonly mark: 'ended';
+      readonly id: string;
+      readonly end: StreamEndKind;
+      readonly status: number;
+      readonly afterMs: number;
+    }
+  /** Its record left for every target, or was counted as dropped. */
+  | { readonly mark: 'closed'; readonly id: string };
+
+/** Beyond this the journal is rewritten with what is still open, and the limit grows with that. */
+const COMPACT_BYTES = 4 * 1024 * 1024;
+/** A journal is read from its end when something made it longer than it can become. */
+const READ_BYTES = 64 * 1024 * 1024;
+const REOPEN_MS = 5000;
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+
+export class Journal {
+  readonly #directory: string;
+  readonly #path: string;
+  readonly #onFailure: (error: unknown) => void;
+  /** Lines of the exchanges that are open, to rewrite the journal from. */
+  readonly #open = new Map<string, string>();
+  #descriptor: number | undefined;
+  #reopenAtMs = 0;
+  #sizeBytes = 0;
+  #compactAtBytes = COMPACT_BYTES;
+  #pending = '';
+  #flushing: NodeJS.Immediate | undefined;
+  /** Whether a failed write may have left half a line. */
+  #torn = false;
+
+  /** @param onFailure told of each line that could not be written; exchanges go on without */
+  constructor(stateDirectory: string, onFailure: (error: unknown) => void) {
+    this.#directory = stateDirectory;
+    this.#path = join(stateDirectory, JOURNAL_FILE);
+    this.#onFailure = onFailure;
+  }
+
+  /** Reads what an earlier process left open; those entries stay in the journal until they are closed. */
+  recover(): readonly JournalEntry[] {
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      const { entries, lines } = readEntries(readTail(this.#path));
+      for (const [id, text] of lines) this.#open.set(id, text);
+      this.#compact();
+      return entries;
+    } catch (error) {
+      this.#onFailure(error);
+      return [];
+    }
+  }
+
+  /** Written when this returns, along with what waited: the request must not leave before. */
+  now(mark: JournalMark): void {
+    this.#keep(mark);
+    this.flush();
+  }
+
+  /** Written soon, a few together. */
+  soon(mark: JournalMark): void {
+    this.#keep(mark);
+    this.#flushing ??= setImmediate(() => this.flush()).unref();
+  }
+
+  flush(): void {
+    if (this.#flushing !== undefined) clearImmediate(this.#flushing);
+    this.#flushing = undefined;
+    if (this.#pending === '') return;
+    const lines = this.#torn ? `\n${this.#pending}` : this.#pending;
+    this.#pending = '';
+    try {
+      this.#sizeBytes += writeWhole(this.#opened(), lines);
+      this.#torn = false;
+      if (this.#sizeBytes > this.#compactAtBytes) this.#compact();
+    } catch (error) {
+      this.#torn = true;
+      this.#onFailure(error);
+    }
+  }
+
+  close(): void {
+    this.flush();
+    try {
+      this.#compact();
+    } catch (error) {
+      this.#onFailure(error);
+    }
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+    this.#reopenAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  #keep(mark: JournalMark): void {
+    const line = `${JSON.stringify(mark)}\n`;
+    if (mark.mark === 'closed') this.#open.delete(mark.id);
+    else this.#open.set(mark.id, (this.#open.get(mark.id) ?? '') + line);
+    this.#pending += line;
+  }
+
+  #opened(): number {
+    if (this.#descriptor !== undefined) return this.#descriptor;
+    if (performance.now() < this.#reopenAtMs)
+      throw new Error('Cannot open the journal; it is tried again in a few seconds');
+    this.#reopenAtMs = performance.now() + REOPEN_MS;
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    this.#descriptor = openSync(this.#path, APPEND, 0o600);
+    return this.#descriptor;
+  }
+
+  /** A new file with the open exchanges alone takes the old one's place at once. */
+  #compact(): void {
+    // Set first, so that a failing rewrite is not repeated at every line.
+    this.#compactAtBytes = this.#sizeBytes + COMPACT_BYTES;
+    const lines = [...this.#open.values()].join('');
+    const next = `${this.#path}.next`;
+    const descriptor = openSync(
+      next,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW,
+      0o600,
+    );
+    try {
+      writeWhole(descriptor, lines);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(next, this.#path);
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = openSync(this.#path, APPEND, 0o600);
+    this.#sizeBytes = fstatSync(this.#descriptor).size;
+    this.#compactAtBytes = Math.max(COMPACT_BYTES, 4 * this.#sizeBytes);
+  }
+}
+
+function writeWhole(descriptor: number, text: string): number {
+  const bytes = Buffer.from(text);
+  let from = 0;
+  while (from < bytes.length) from += writeSync(descriptor, bytes, from);
+  return bytes.length;
+}
+
+function readTail(path: string): string {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
+  }
+  try {
+    const { size } = fstatSync(descriptor);
+    const bytes = Buffer.alloc(Math.min(size, READ_BYTES));
+    const read = readSync(descriptor, bytes, 0, bytes.length, size - bytes.length);
+    return bytes.toString('utf8', 0, read);
+  } finally {
+    closeSync(descriptor);
+  }
+}

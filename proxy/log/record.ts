@@ -1,0 +1,174 @@
+/** One exchange as it is logged: version 1 of the record, described in docs/records.md and docs/record.schema.json. */
+import type { Dialect } from '#contract/dialect.ts';
+import type { StreamEndKind } from '#contract/stream-end.ts';
+import type { Attempt } from '../exchange.ts';
+import type { Usage } from '../stream/scan/usage.ts';
+import { type BodyDraft, finishBody, type RecordedBody } from './body.ts';
+import type { ExchangeFacts, ExchangeTimes } from './exchange-facts.ts';
+import { type RecordedHeaders, recordHeaders, recordTarget } from './headers.ts';
+import { scrubText } from './scrub.ts';
+import type { Workload } from './workload.ts';
+
+export const RECORD_VERSION = 1;
+
+/** Which kind of process wrote a record: where a gateway stands behind sidecars, one request is recorded at each hop. */
+export type Hop = 'sidecar' | 'gateway';
+
+export interface RecordIdentity {
+  readonly hop: Hop;
+  readonly workload: Workload;
+}
+
+type Moment = 'received' | 'firstByte' | 'delivered' | 'firstContent' | 'lastByte' | 'ended';
+
+export interface ExchangeRecord {
+  readonly version: typeof RECORD_VERSION;
+  readonly id: string;
+  readonly hop: Hop;
+  /** Present when a later start found the exchange in the journal: what is known is what had been written down by then. */
+  readonly recovered?: true;
+  readonly revision?: string;
+  readonly workload: Workload;
+  /** Wall clock, ISO 8601 in UTC. */
+  readonly times: { readonly [Name in Moment]?: string };
+  /** Milliseconds since `times.received`, from a clock that never jumps. */
+  readonly offsetsMs: { readonly [Name in Exclude<Moment, 'received'>]?: number };
+  readonly dialect: Dialect;
+  readonly route?: string;
+  readonly upstream?: string;
+  readonly agent?: string;
+  /** Whether the request asked for a stream. */
+  readonly stream?: boolean;
+  readonly model: { readonly asked?: string; readonly sent?: string; readonly answered?: string };
+  readonly attempts: readonly RecordedAttempt[];
+  /** Status sent to the client; 0 when none was. */
+  readonly status: number;
+  readonly end: StreamEndKind;
+  /** For `idle`: who stalled. */
+  readonly side?: 'client' | 'upstream';
+  /** For people: what was seen, such as `ECONNRESET`. */
+  readonly detail?: string;
+  readonly usage?: Usage & { readonly partial: boolean };
+  readonly contentEvents?: number;
+  readonly request: RecordedMessage & { readonly method: string; readonly target: string };
+  readonly response?: RecordedMessage;
+  /** How many places were replaced as the config asks. */
+  readonly redactions: { readonly headers: number; readonly jsonPaths: number; readonly patterns: number };
+}
+
+export interface RecordedAttempt {
+  readonly upstream: string;
+  readonly model?: string;
+  readonly startMs: number;
+  readonly durationMs: number;
+  readonly outcome: Attempt['outcome'];
+  readonly status?: number;
+  readonly detail?: string;
+}
+
+export interface RecordedMessage {
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Lower-case names of the credentials that were taken out. */
+  readonly headersRemoved: readonly string[];
+  readonly body?: RecordedBody;
+}
+
+/** The parts of a record that took decoding and redaction. */
+export interface RecordParts {
+  readonly requestBody: { readonly draft: BodyDraft; readonly content: string };
+  readonly responseBody: { readonly draft: BodyDraft; readonly content: string };
+  readonly patternsReplaced: number;
+  readonly model: string | undefined;
+  readonly usage: Usage | undefined;
+}
+
+/** Puts a record together; pure. */
+export function buildRecord(
+  facts: ExchangeFacts,
+  parts: RecordParts,
+  { hop, workload }: RecordIdentity,
+): ExchangeRecord {
+  const { head, rules, request, answer, end } = facts;
+  const sent = recordHeaders(head.rawHeaders, rules.secretHeaders, rules.redactHeaders);
+  const got = recordHeaders(answer?.rawHeaders ?? [], rules.secretHeaders, rules.redactHeaders);
+  const sentModel = facts.attempts.at(-1)?.model;
+  const upstream = answer?.upstream ?? facts.attempts.at(-1)?.upstream;
+  return {
+    version: RECORD_VERSION,
+    id: head.id,
+    hop,
+    ...present('revision', rules.revision === '' ? undefined : rules.revision),
+    workload,
+    ...moments(head.receivedAt, head.receivedAtEpochMs, facts.times),
+    dialect: head.dialect,
+    ...present('route', facts.route),
+    ...present('upstream', upstream),
+    ...present('agent', request?.agent),
+    ...present('stream', request?.stream),
+    model: { ...present('asked', request?.model), ...present('sent', sentModel), ...present('answered', parts.model) },
+    attempts: facts.attempts.map((attempt) => recordAttempt(attempt, head.receivedAt)),
+    status: facts.status,
+    end: end.kind,
+    ...present('side', end.side),
+    ...present('detail', end.detail && scrubText(end.detail)),
+    ...present('usage', parts.usage && { ...parts.usage, partial: end.kind !== 'complete' }),
+    ...present('contentEvents', facts.contentEvents > 0 ? facts.contentEvents : undefined),
+    request: {
+      method: head.method,
+      target: recordTarget(head.target),
+      ...message(sent, finishBody(parts.requestBody.draft, parts.requestBody.content)),
+    },
+    ...present('response', answer && message(got, finishBody(parts.responseBody.draft, parts.responseBody.content))),
+    redactions: {
+      headers: sent.redacted + got.redacted,
+      jsonPaths: parts.requestBody.draft.redacted + parts.responseBody.draft.redacted,
+      patterns: parts.patternsReplaced,
+    },
+  };
+}
+
+function message({ headers, removed }: RecordedHeaders, body: RecordedBody): RecordedMessage {
+  return { headers, headersRemoved: removed, body };
+}
+
+function recordAttempt({ startedAt, endedAt, detail, ...rest }: Attempt, receivedAt: number): RecordedAttempt {
+  return {
+    ...rest,
+    startMs: milliseconds(startedAt - receivedAt),
+    durationMs: milliseconds(endedAt - startedAt),
+    ...present('detail', detail === undefined ? undefined : scrubText(detail)),
+  };
+}
+
+function moments(
+  receivedAt: number,
+  epochMs: number,
+  times: Readonly<ExchangeTimes>,
+): Pick<ExchangeRecord, 'times' | 'offsetsMs'> {
+  const iso: { [Name in Moment]?: string } = { received: new Date(epochMs).toISOString() };
+  const offsetsMs: { [Name in Exclude<Moment, 'received'>]?: number } = {};
+  const add = (name: Exclude<Moment, 'received'>, at: number | undefined): void => {
+    if (at === undefined) return;
+    offsetsMs[name] = milliseconds(at - receivedAt);
+    iso[name] = new Date(epochMs + (at - receivedAt)).toISOString();
+  };
+  add('firstByte', times.firstByteAt);
+  add('delivered', times.deliveredAt);
+  add('firstContent', times.firstContentAt);
+  add('lastByte', times.lastByteAt);
+  add('ended', times.endedAt);
+  return { times: iso, offsetsMs };
+}
+
+/** To the microsecond: more digits are noise. */
+function milliseconds(value: number): number {
+  return Math.max(0, Math.round(value * 1000) / 1000);
+}
+
+/** A member that is left out when there is no value. */
+export function present<Name extends string, Value>(
+  name: Name,
+  value: Value | undefined,
+): { readonly [Key in Name]?: Value } {
+  return value === undefined ? {} : ({ [name]: value } as { [Key in Name]: Value });
+}

@@ -1,0 +1,58 @@
+/** What a config says about recording, made ready for use; each exchange keeps those that were in force when it began. */
+import type { CompiledConfig } from '#contract/compiled.ts';
+import type { BodyRules } from './body.ts';
+import type { JsonPath } from './redact/json-path.ts';
+
+export interface LogRules {
+  readonly revision: string;
+  readonly bodies: BodyRules;
+  /** RE2 patterns whose matches in bodies are hidden. */
+  readonly patterns: readonly string[];
+  /** Lower-case names of headers whose values are hidden. */
+  readonly redactHeaders: ReadonlySet<string>;
+  /** Lower-case names of headers that carry a credential of some upstream. */
+  readonly secretHeaders: ReadonlySet<string>;
+}
+
+/** In force until the first config is there: nothing of a body is kept. */
+export const NO_RULES: LogRules = {
+  revision: '',
+  bodies: { maxBytes: 0, jsonPaths: [], redacts: false },
+  patterns: [],
+  redactHeaders: new Set(),
+  secretHeaders: new Set(),
+};
+
+export function rulesOf({ revision, logging, upstreams }: CompiledConfig): LogRules {
+  const patterns: string[] = [];
+  const jsonPaths: JsonPath[] = [];
+  const redactHeaders = new Set<string>();
+  for (const redaction of logging.redact) {
+    switch (redaction.kind) {
+      case 'pattern':
+        patterns.push(redaction.pattern);
+        break;
+      case 'jsonPath':
+        jsonPaths.push(redaction.path);
+        break;
+      case 'header':
+        redactHeaders.add(redaction.header);
+        break;
+    }
+  }
+  const redacts = patterns.length > 0 || jsonPaths.length > 0;
+  const secretHeaders = new Set(
+    upstreams.flatMap((upstream) =>
+      upstream.kind === 'valid'
+        ? upstream.credentials.flatMap((source) => (source.kind === 'secret' ? [source.header] : []))
+        : [],
+    ),
+  );
+  return {
+    revision,
+    bodies: { maxBytes: logging.maxBodyBytes, jsonPaths, redacts },
+    patterns,
+    redactHeaders,
+    secretHeaders,
+  };
+}

@@ -1,0 +1,41 @@
+/** One target of the config -> the live target. */
+import type { CompiledTarget } from '#contract/compiled.ts';
+import type { Metrics } from '../../observe/meters.ts';
+import { FileSink } from './file.ts';
+import { openStdout } from './stdout.ts';
+import { InvalidTarget, type LineSink, QueuedTarget, type Target, type TargetServices } from './target.ts';
+
+export interface TargetOptions {
+  readonly stateDirectory: string;
+  /** Most bytes that may wait for this target. */
+  readonly queueBytes: number;
+  readonly services: TargetServices & { readonly metrics: Pick<Metrics, 'forgetTarget'> };
+}
+
+const QUEUE_RECORDS = 10_000;
+
+/** @param after must have happened before the first write, as the target before may still write to the same place */
+export function openTarget(target: CompiledTarget, options: TargetOptions, after: Promise<void>): Target {
+  const { stateDirectory, queueBytes, services } = options;
+  const limits = { bytes: queueBytes, records: QUEUE_RECORDS };
+  switch (target.kind) {
+    case 'invalid':
+      return new InvalidTarget(target.name, services);
+    case 'stdout':
+      return new QueuedTarget(target.name, held(openStdout(), after), limits, services);
+    case 'file': {
+      const sink = new FileSink({ stateDirectory, path: target.path, maxBytes: target.maxBytes });
+      return new QueuedTarget(target.name, held(sink, after), { ...limits, batchBytes: target.maxBytes }, services);
+    }
+  }
+}
+
+function held(sink: LineSink, after: Promise<void>): LineSink {
+  return {
+    async write(lines) {
+      await after;
+      await sink.write(lines);
+    },
+    close: () => sink.close(),
+  };
+}

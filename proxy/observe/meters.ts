@@ -1,0 +1,62 @@
+/** What the rest of the proxy can tell the metrics: types only, so that nobody needs the registry to be tested. */
+import type { Dialect } from '#contract/dialect.ts';
+import type { StreamEndKind } from '#contract/stream-end.ts';
+import type { AttemptOutcome } from '../exchange.ts';
+import type { Usage } from '../stream/scan/usage.ts';
+
+/** What a log target did with a record; `dropped_…` names the reason. */
+export type RecordResult = 'delivered' | `dropped_${DropReason}`;
+export type DropReason =
+  /** The queue was full; the oldest went first. */
+  | 'overflow'
+  /** We stopped before the target took it. */
+  | 'shutdown'
+  /** The target cannot take it, now or later: its reader is gone, or its path is not allowed. */
+  | 'failed'
+  /** The target was removed from the config before it took everything. */
+  | 'removed'
+  /** The target itself is invalid. */
+  | 'invalid';
+
+/** Meters of one answer, resolved once an exchange so that nothing is looked up per chunk. All values in milliseconds. */
+export interface AnswerMeters {
+  firstByte(ms: number): void;
+  firstToken(ms: number): void;
+  tokenGap(ms: number): void;
+  overhead(ms: number): void;
+  /** @param end how the stream ended */
+  duration(ms: number, end: StreamEndKind): void;
+}
+
+export interface ExchangeLabels {
+  readonly route: string | undefined;
+  readonly upstream: string | undefined;
+  readonly dialect: Dialect;
+  /** Status sent to the client; 0 when none was. */
+  readonly code: number;
+  readonly end: StreamEndKind;
+}
+
+export interface Metrics {
+  readonly contentType: string;
+  /** The registry in Prometheus' text format. */
+  render(): Promise<string>;
+  /** A config was loaded (`ok`) or refused; a refused one leaves the revision in force. */
+  configLoaded(revision: string, ok: boolean): void;
+  upstreamAvailable(upstream: string, available: boolean): void;
+  /** Forgets the availability of upstreams that the config in force no longer has. */
+  keepUpstreams(names: readonly string[]): void;
+  attempted(upstream: string, outcome: AttemptOutcome): void;
+  answer(route: string | undefined, upstream: string): AnswerMeters;
+  /** A stream began (+1) or ended (-1). */
+  activeStreams(change: 1 | -1): void;
+  exchangeEnded(labels: ExchangeLabels): void;
+  tokens(model: string | undefined, usage: Usage): void;
+  logged(target: string, result: RecordResult, records: number): void;
+  /** What waits for a target at this moment. */
+  waiting(target: string, records: number, bytes: number): void;
+  /** Forgets what waited for a target that is gone. */
+  forgetTarget(target: string): void;
+  /** Something that watches exchanges failed; the exchange itself went on. */
+  watchFailed(part: 'journal' | 'record' | 'tap'): void;
+}

@@ -1,0 +1,228 @@
+/**
+ * The tap of one exchange: turns what the pipeline tells into metrics, the stream's verdict and the facts of the record. No
+ * method throws, waits or changes a byte; when something here fails, it is counted and the exchange goes on.
+ */
+import { performance } from 'node:perf_hooks';
+import type { AnswerHead, Attempt, RequestFacts, RequestHead, Tap, Verdict } from '../exchange.ts';
+import { BodyCapture, type CaptureBudget } from '../log/capture.ts';
+import type { ExchangeFacts, ExchangeTimes } from '../log/exchange-facts.ts';
+import type { Journal } from '../log/journal.ts';
+import type { Logger } from '../log/logger.ts';
+import { present } from '../log/record.ts';
+import type { LogRules } from '../log/rules.ts';
+import type { StreamEnd } from '../stream/end.ts';
+import { isPlainJson, USAGE_BODY_BYTES } from '../stream/scan/answer-body.ts';
+import { isEventStream, type StreamScanner, scannerFor } from '../stream/scan.ts';
+import type { AnswerMeters, Metrics } from './meters.ts';
+
+export interface TapServices {
+  readonly rules: LogRules;
+  readonly budget: CaptureBudget;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly journal: Pick<Journal, 'now' | 'soon'>;
+  /** Takes the facts once the exchange has ended. */
+  readonly finished: (facts: ExchangeFacts) => void;
+}
+
+const NO_ANSWER: Verdict = { terminal: 'unknown', error: undefined, content: false, atBoundary: false };
+
+/** Whether a failing tap was logged: the first tells what is wrong, and more would flood. */
+let failureLogged = false;
+
+export class ExchangeTap implements Tap {
+  readonly #head: RequestHead;
+  readonly #services: TapServices;
+  readonly #requestBody: BodyCapture;
+  readonly #attempts: Attempt[] = [];
+  readonly #times: ExchangeTimes = { endedAt: 0 };
+  #responseBody: BodyCapture;
+  #route: string | undefined;
+  #request: RequestFacts | undefined;
+  #answer: AnswerHead | undefined;
+  #scanner: StreamScanner | undefined;
+  #meters: AnswerMeters | undefined;
+  #isStream = false;
+  #contentEvents = 0;
+  #lastContentAt = 0;
+  #ended = false;
+
+  constructor(head: RequestHead, services: TapServices) {
+    this.#head = head;
+    this.#services = services;
+    this.#requestBody = new BodyCapture(services.rules.bodies.maxBytes, services.budget);
+    this.#responseBody = new BodyCapture(services.rules.bodies.maxBytes, services.budget);
+  }
+
+  matched(route: string, facts: RequestFacts): void {
+    this.#guard(() => {
+      this.#route = route;
+      this.#request = facts;
+      const { model, agent, stream } = facts;
+      const { id } = this.#head;
+      this.#services.journal.now({
+        mark: 'matched',
+        id,
+        route,
+        stream,
+        ...present('model', model),
+        ...present('agent', agent),
+      });
+    });
+  }
+
+  requestChunk(chunk: Buffer): void {
+    try {
+      this.#requestBody.push(chunk);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  attempted(attempt: Attempt): void {
+    this.#guard(() => {
+      this.#attempts.push(attempt);
+      this.#services.metrics.attempted(attempt.upstream, attempt.outcome);
+    });
+  }
+
+  answered(head: AnswerHead): void {
+    this.#guard(() => {
+      const { rules, budget, metrics } = this.#services;
+      this.#answer = head;
+      this.#isStream = isEventStream(head.rawHeaders);
+      this.#scanner = scannerFor(head.upstreamDialect, this.#head.target.split('?', 1)[0] ?? '', head.rawHeaders);
+      this.#meters = metrics.answer(this.#route, head.upstream);
+      if (isPlainJson(head.rawHeaders)) {
+        this.#responseBody = new BodyCapture(Math.max(rules.bodies.maxBytes, USAGE_BODY_BYTES), budget);
+      }
+      if (this.#isStream) metrics.activeStreams(1);
+    });
+  }
+
+  answerChunk(chunk: Buffer): void {
+    try {
+      const now = performance.now();
+      this.#times.firstByteAt ??= now;
+      this.#times.lastByteAt = now;
+      this.#responseBody.push(chunk);
+      const scanner = this.#scanner;
+      if (scanner === undefined) return;
+      scanner.push(chunk);
+      if (scanner.contentEvents !== this.#contentEvents) this.#content(scanner.contentEvents, now);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  verdict(): Verdict {
+    try {
+      return this.#scanner?.verdict() ?? NO_ANSWER;
+    } catch (error) {
+      this.#failed(error);
+      return NO_ANSWER;
+    }
+  }
+
+  delivered(heldMs: number): void {
+    this.#guard(() => {
+      const now = performance.now();
+      const { receivedAt } = this.#head;
+      this.#times.deliveredAt = now;
+      this.#times.firstByteAt = Math.min(this.#times.firstByteAt ?? now, now - heldMs);
+      this.#meters?.firstByte(now - receivedAt);
+      this.#meters?.overhead(this.#overheadMs(heldMs));
+    });
+  }
+
+  ended(end: StreamEnd, status: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#times.endedAt = performance.now();
+    // One by one, so that a record is written even if counting failed.
+    this.#guard(() => this.#count(end, status));
+    this.#guard(() => {
+      const afterMs = Math.round(this.#times.endedAt - this.#head.receivedAt);
+      this.#services.journal.soon({ mark: 'ended', id: this.#head.id, end: end.kind, status, afterMs });
+    });
+    this.#guard(() => this.#services.finished(this.#facts(end, status)));
+  }
+
+  /** Content events that came together are 0 apart, so that gaps are as many as content events, less one. */
+  #content(events: number, now: number): void {
+    let together = events - this.#contentEvents;
+    if (this.#contentEvents === 0) {
+      this.#times.firstContentAt = now;
+      this.#meters?.firstToken(now - this.#head.receivedAt);
+      together--;
+    } else {
+      this.#meters?.tokenGap(now - this.#lastContentAt);
+      together--;
+    }
+    for (; together > 0; together--) this.#meters?.tokenGap(0);
+    this.#contentEvents = events;
+    this.#lastContentAt = now;
+  }
+
+  /** Time before the first byte in which no upstream worked for the exchange: ours, and waits between attempts. */
+  #overheadMs(heldMs: number): number {
+    const last = this.#attempts.at(-1);
+    if (last === undefined) return heldMs;
+    let ms = last.startedAt - this.#head.receivedAt + heldMs;
+    for (const attempt of this.#attempts) if (attempt !== last) ms -= attempt.endedAt - attempt.startedAt;
+    return Math.max(0, ms);
+  }
+
+  #count({ kind }: StreamEnd, status: number): void {
+    const { metrics } = this.#services;
+    const upstream = this.#answer?.upstream ?? this.#attempts.at(-1)?.upstream;
+    metrics.exchangeEnded({ route: this.#route, upstream, dialect: this.#head.dialect, code: status, end: kind });
+    if (this.#isStream) {
+      metrics.activeStreams(-1);
+      this.#meters?.duration(this.#times.endedAt - this.#head.receivedAt, kind);
+    }
+    const usage = this.#scanner?.usage;
+    if (usage !== undefined) metrics.tokens(this.#scanner?.model ?? this.#request?.model, usage);
+  }
+
+  #facts(end: StreamEnd, status: number): ExchangeFacts {
+    return {
+      head: this.#head,
+      rules: this.#services.rules,
+      route: this.#route,
+      request: this.#request,
+      attempts: this.#attempts,
+      answer: this.#answer,
+      requestBody: this.#requestBody,
+      responseBody: this.#responseBody,
+      times: this.#times,
+      contentEvents: this.#contentEvents,
+      model: this.#scanner?.model,
+      usage: this.#scanner?.usage,
+      end,
+      status,
+    };
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    try {
+      this.#services.metrics.watchFailed('tap');
+      if (failureLogged) return;
+      failureLogged = true;
+      this.#services.logger.error('Cannot watch an exchange; it goes on, and so do others', {
+        id: this.#head.id,
+        error,
+      });
+    } catch {
+      // Counting and logging failed as well: nobody is left to tell.
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** Scanner of Anthropic's Messages streams. Every event is told by its name; only the few rare ones are parsed. */
+import type { Verdict } from '../../exchange.ts';
+import type { StreamScanner } from '../scan.ts';
+import { errorType, eventJson, modelName, nameFromData, nameIs, StreamFacts } from './facts.ts';
+import { SseReader } from './sse.ts';
+import { anthropicUsage, objectOf, type Usage } from './usage.ts';
+
+const BLOCK_DELTA = Buffer.from('content_block_delta');
+const BLOCK_START = Buffer.from('content_block_start');
+const MESSAGE_START = Buffer.from('message_start');
+const MESSAGE_DELTA = Buffer.from('message_delta');
+const MESSAGE_STOP = Buffer.from('message_stop');
+const ERROR = Buffer.from('error');
+
+export class MessagesScanner implements StreamScanner {
+  readonly #facts = new StreamFacts();
+  readonly #sse = new SseReader(() => this.#event());
+
+  get contentEvents(): number {
+    return this.#facts.contentEvents;
+  }
+
+  get model(): string | undefined {
+    return this.#facts.model;
+  }
+
+  get usage(): Usage | undefined {
+    return this.#facts.usage;
+  }
+
+  push(chunk: Buffer): void {
+    this.#sse.push(chunk);
+  }
+
+  verdict(): Verdict {
+    return this.#facts.verdict(this.#sse.atBoundary);
+  }
+
+  #event(): void {
+    const event = this.#sse;
+    const facts = this.#facts;
+    if (event.nameStart === event.nameEnd) nameFromData(event);
+    if (nameIs(event, BLOCK_DELTA)) facts.contentEvents++;
+    else if (nameIs(event, BLOCK_START)) {
+      if (event.oversize || bearsContent(objectOf(eventJson(event))['content_block'])) facts.contentEvents++;
+    } else if (nameIs(event, MESSAGE_START)) {
+      const { model, usage } = objectOf(objectOf(eventJson(event))['message']);
+      facts.model = modelName(model) ?? facts.model;
+      facts.addUsage(anthropicUsage(usage));
+    } else if (nameIs(event, MESSAGE_DELTA)) facts.addUsage(anthropicUsage(objectOf(eventJson(event))['usage']));
+    else if (nameIs(event, MESSAGE_STOP)) facts.terminalSeen = true;
+    else if (nameIs(event, ERROR)) facts.addError(errorType(objectOf(eventJson(event))['error']));
+  }
+}
+
+/** Text, thinking and compaction open empty and are filled by deltas; every other kind of block says something by being there. */
+function bearsContent(block: unknown): boolean {
+  const { type, text, thinking, content } = objectOf(block);
+  switch (type) {
+    case undefined:
+      return false;
+    case 'text':
+      return typeof text === 'string' && text !== '';
+    case 'thinking':
+      return typeof thinking === 'string' && thinking !== '';
+    case 'compaction':
+      return content !== null && content !== undefined;
+    default:
+      return true;
+  }
+}
