@@ -24,6 +24,8 @@ import { work } from './watch/workers.ts';
 export interface AppOptions {
   readonly settings: Settings;
   readonly access: Access;
+  /** For the lease alone: a renewal must not wait behind anything, or a burst of resources costs the lead. */
+  readonly leaseAccess: Access;
   readonly logger: Logger;
 }
 
@@ -36,14 +38,14 @@ const PATCHED_AT_ONCE = 32;
  * @returns `stopped` when it was told to stop, `lost` when another may lead from now on
  */
 export async function runOperator(
-  { settings, access, logger }: AppOptions,
+  { settings, access, leaseAccess, logger }: AppOptions,
   signal: AbortSignal,
 ): Promise<'stopped' | 'lost'> {
   const { podNamespace: namespace, sidecar, workers } = settings;
   const identity = `${settings.podName}_${randomBytes(4).toString('hex')}`;
   const metrics = createMetrics();
   const cluster = connect(access);
-  const lease = new Lease({ name: { namespace, name: LEASE_NAME }, identity, cluster, logger });
+  const lease = new Lease({ name: { namespace, name: LEASE_NAME }, identity, cluster: connect(leaseAccess), logger });
   const isLeading = (): boolean => !settings.leaderElection || lease.isHeld();
   const queue = new WorkQueue({ mostBackoffMs: 300_000, onDepth: metrics.queueDepth });
   const onKey = (key: string): void => queue.add(key);

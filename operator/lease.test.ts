@@ -10,11 +10,13 @@ import { createLogger } from './logger.ts';
 class LeaseApi {
   stored: KubeObject | undefined;
   broken = false;
+  reads = 0;
   #version = 0;
 
   readonly cluster: LeaseOptions['cluster'] = {
     get: async () => {
       this.#check();
+      this.reads += 1;
       return structuredClone(this.stored);
     },
     create: async (_, object) => {
@@ -55,13 +57,13 @@ class LeaseApi {
 const TIMES = { durationMs: 300, renewWithinMs: 200, retryMs: 10 };
 const QUIET = createLogger('error', { write: () => undefined });
 
-function lease(api: LeaseApi, identity: string): Lease {
+function lease(api: LeaseApi, identity: string, times = TIMES): Lease {
   return new Lease({
     name: { namespace: 'n', name: 'lease' },
     identity,
     cluster: api.cluster,
     logger: QUIET,
-    times: TIMES,
+    times,
   });
 }
 
@@ -83,6 +85,26 @@ test('the first takes it, the second only when it was given back', async () => {
   await taken;
   assert.deepEqual([first.isHeld(), second.isHeld(), api.holder], [false, true, 'second']);
   assert.equal((api.stored?.['spec'] as { leaseTransitions: number } | undefined)?.leaseTransitions, 1);
+});
+
+test('a renewal is one request; what others wrote since is read before it is overwritten', async () => {
+  const api = new LeaseApi();
+  const own = lease(api, 'own');
+  await own.acquire(never);
+  const stopping = new AbortController();
+  const held = own.hold(stopping.signal);
+  const changed = async (): Promise<void> => {
+    const before = api.stored?.metadata.resourceVersion;
+    while (api.stored?.metadata.resourceVersion === before) await new Promise((resolve) => setImmediate(resolve));
+  };
+  for (let renewal = 0; renewal < 3; renewal += 1) await changed();
+  assert.equal(api.reads, 1);
+  api.put({ holderIdentity: 'own', leaseDurationSeconds: 15, leaseTransitions: 7 });
+  await changed();
+  stopping.abort();
+  assert.equal(await held, 'stopped');
+  assert.equal((api.stored?.['spec'] as { leaseTransitions: number } | undefined)?.leaseTransitions, 7);
+  assert.equal(api.reads, 2);
 });
 
 test("a silent holder's lease ends by our own clock, whatever his clock says", async () => {
@@ -134,6 +156,22 @@ test('a short failure loses nothing', async () => {
   stopping.abort();
   assert.equal(await held, 'stopped');
   assert.equal(api.holder, 'own');
+});
+
+test('a renewal that failed is tried again sooner than the next would be due', async () => {
+  const api = new LeaseApi();
+  const own = lease(api, 'own', { durationMs: 1200, renewWithinMs: 1000, retryMs: 500 });
+  await own.acquire(never);
+  const replace = api.cluster.replace;
+  const stopping = new AbortController();
+  let tries = 0;
+  api.cluster.replace = async (...args) => {
+    tries += 1;
+    if (tries === 1) throw new Error('ECONNRESET');
+    stopping.abort();
+    return replace(...args);
+  };
+  assert.equal(await own.hold(stopping.signal), 'stopped');
 });
 
 test('is lost at once when another holds it, even if he has let it go since', async () => {

@@ -38,6 +38,9 @@ interface LeaseSpec {
 /** client-go's defaults. */
 const TIMES: LeaseTimes = { durationMs: 15_000, renewWithinMs: 10_000, retryMs: 2000 };
 
+/** Part of the usual pause after a renewal that failed: a server that is away on and off is there for a second only. */
+const SOONER = 0.25;
+
 export class Lease {
   readonly #options: LeaseOptions;
   readonly #times: LeaseTimes;
@@ -63,12 +66,13 @@ export class Lease {
 
   /** Renews until `signal` aborts or the lease is lost. @returns which of the two */
   async hold(signal: AbortSignal): Promise<'stopped' | 'lost'> {
+    let renewed = true;
     while (!signal.aborted) {
-      await this.#wait(signal).catch(() => undefined);
+      await this.#wait(signal, renewed ? 1 : SOONER).catch(() => undefined);
       if (signal.aborted) return 'stopped';
       const leftMs = this.#times.renewWithinMs - (performance.now() - this.#renewedAtMs);
       if (leftMs <= 0) break;
-      await this.#tryOnce(leftMs, signal).catch(() => false);
+      renewed = await this.#tryOnce(leftMs, signal).catch(() => false);
       if (this.#isTaken) break;
     }
     if (signal.aborted) return 'stopped';
@@ -93,6 +97,8 @@ export class Lease {
   }
 
   #isTaken = false;
+  /** As the API server answered our last write; undefined: what is there must be read first. */
+  #written: KubeObject | undefined;
 
   /** @returns whether we hold the lease now. @throws only the signal's reason */
   async #tryOnce(withinMs: number, signal: AbortSignal): Promise<boolean> {
@@ -116,11 +122,14 @@ export class Lease {
 
   async #takeOrRenew(signal: AbortSignal): Promise<boolean> {
     const { cluster, name, identity } = this.#options;
-    const lease = await cluster.get(KINDS.lease, name, signal);
+    // Optimistically, as client-go does: one request a renewal, and a lease that somebody else wrote since is refused with 409.
+    const written = this.#written;
+    this.#written = undefined;
+    const lease = written ?? (await cluster.get(KINDS.lease, name, signal));
     const now = microTime(new Date());
     const ours = { holderIdentity: identity, leaseDurationSeconds: this.#times.durationMs / 1000, renewTime: now };
     if (!lease) {
-      await cluster.create(
+      this.#written = await cluster.create(
         KINDS.lease,
         { metadata: { ...name }, spec: { ...ours, acquireTime: now, leaseTransitions: 0 } },
         signal,
@@ -139,7 +148,13 @@ export class Lease {
       return false;
     }
     const begun = isOurs ? {} : { acquireTime: now, leaseTransitions: (spec.leaseTransitions ?? 0) + 1 };
-    await cluster.replace(KINDS.lease, { ...lease, spec: { ...spec, ...ours, ...begun } }, signal);
+    const renewed = { ...lease, spec: { ...spec, ...ours, ...begun } };
+    try {
+      this.#written = await cluster.replace(KINDS.lease, renewed, signal);
+    } catch (error) {
+      if (!written || !hasStatus(error, 404, 409)) throw error;
+      return this.#takeOrRenew(signal);
+    }
     return true;
   }
 
@@ -151,8 +166,8 @@ export class Lease {
     return performance.now() - this.#seen.atMs >= durationMs;
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
-    return pause(this.#times.retryMs * (1 + Math.random() / 5), undefined, { signal });
+  #wait(signal: AbortSignal, part = 1): Promise<void> {
+    return pause(part * this.#times.retryMs * (1 + Math.random() / 5), undefined, { signal });
   }
 }
 

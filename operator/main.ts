@@ -27,7 +27,7 @@ async function main(): Promise<number> {
       stopping.abort(new Error(`Received ${name}`));
     });
   }
-  const end = await runOperator({ settings, access: loadAccess(), logger }, stopping.signal);
+  const end = await runOperator({ settings, access: loadAccess(), leaseAccess: loadAccess(), logger }, stopping.signal);
   if (end === 'stopped') return EXIT.stopped;
   logger.error('Lost the lease: another operator may lead from now on');
   // At once: whatever still runs here must not go on as if it led.

@@ -7,7 +7,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp
 import type { RequestOptions } from 'node:https';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 
-/** The API server takes 100 streams a connection unless told otherwise. */
+/** The API server takes 100 streams a connection unless told otherwise; one that takes fewer says so. */
 const MOST_STREAMS = 90;
 /** A peer that does not answer a ping within this time is gone, and all its streams with it. */
 const PING_MS = 10_000;
@@ -18,10 +18,17 @@ export interface StreamedAnswer {
   readonly body: ClientHttp2Stream;
 }
 
+interface Usage {
+  readonly most: number;
+  open: number;
+}
+
 export class Multiplexer {
   readonly #server: URL;
-  readonly #sessions = new Map<ClientHttp2Session, { open: number }>();
+  readonly #sessions = new Map<ClientHttp2Session, Usage>();
   #connecting: Promise<ClientHttp2Session | undefined> | undefined;
+  /** Remembered, or every watch would first open a connection only to ask. */
+  #speaksHttp2 = true;
 
   constructor(server: URL) {
     this.#server = server;
@@ -34,25 +41,29 @@ export class Multiplexer {
     headers: Record<string, string>,
     signal: AbortSignal,
   ): Promise<StreamedAnswer | undefined> {
-    const session = await orAborted(this.#session(options), signal);
+    let session = this.#withRoom();
+    while (!session) {
+      if (!this.#speaksHttp2) return undefined;
+      // One at a time: a hundred watches that start together share what comes.
+      this.#connecting ??= this.#connect(options).finally(() => {
+        this.#connecting = undefined;
+      });
+      const made = await orAborted(this.#connecting, signal);
+      if (made?.destroyed) throw new Error('Cannot keep a connection: the API server closed it at once');
+      session = this.#withRoom();
+    }
     signal.throwIfAborted();
-    if (!session) return undefined;
+    // No await since the room was found: another could take it, and a stream too many is not refused, it hangs.
     const body = session.request({ ...headers, [constants.HTTP2_HEADER_PATH]: path }, { signal });
     this.#count(session, body);
     return { status: await statusOf(body), body };
   }
 
-  async #session(options: RequestOptions): Promise<ClientHttp2Session | undefined> {
-    for (const [session, { open }] of this.#sessions) {
-      if (!session.closed && !session.destroyed && open < MOST_STREAMS) return session;
+  #withRoom(): ClientHttp2Session | undefined {
+    for (const [session, { open, most }] of this.#sessions) {
+      if (!session.closed && !session.destroyed && open < most) return session;
     }
-    // One at a time: a hundred watches that start together share what comes.
-    this.#connecting ??= this.#connect(options).finally(() => {
-      this.#connecting = undefined;
-    });
-    const fresh = await this.#connecting;
-    const isFull = fresh && (this.#sessions.get(fresh)?.open ?? MOST_STREAMS) >= MOST_STREAMS;
-    return isFull ? this.#session(options) : fresh;
+    return undefined;
   }
 
   async #connect({
@@ -75,10 +86,12 @@ export class Multiplexer {
     await connected(socket);
     if (socket.alpnProtocol !== 'h2') {
       socket.destroy();
+      this.#speaksHttp2 = false;
       return undefined;
     }
     const session = connectHttp2(this.#server, { createConnection: () => socket });
-    this.#sessions.set(session, { open: 0 });
+    const most = await streamsTaken(session);
+    this.#sessions.set(session, { most, open: 0 });
     const pinging = setInterval(() => this.#ping(session), PING_MS).unref();
     const forget = (): void => {
       clearInterval(pinging);
@@ -99,7 +112,7 @@ export class Multiplexer {
   }
 
   #count(session: ClientHttp2Session, stream: ClientHttp2Stream): void {
-    const usage = this.#sessions.get(session) ?? { open: 0 };
+    const usage = this.#sessions.get(session) ?? { most: MOST_STREAMS, open: 0 };
     usage.open += 1;
     stream.once('close', () => {
       usage.open -= 1;
@@ -119,6 +132,21 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   } finally {
     signal.removeEventListener('abort', abort);
   }
+}
+
+/** The server's first words on the connection say how many; it also shows that somebody is there. */
+async function streamsTaken(session: ClientHttp2Session): Promise<number> {
+  const closed = new AbortController();
+  session.once('close', () => closed.abort(new Error('The API server closed the connection')));
+  try {
+    await once(session, 'remoteSettings', {
+      signal: AbortSignal.any([closed.signal, AbortSignal.timeout(CONNECT_MS)]),
+    });
+  } catch (error) {
+    session.on('error', () => undefined).destroy();
+    throw closed.signal.aborted ? closed.signal.reason : error;
+  }
+  return Math.min(MOST_STREAMS, session.remoteSettings.maxConcurrentStreams ?? MOST_STREAMS);
 }
 
 /** A stream can also close without an error, when its whole connection goes: then there is neither answer nor error to wait for. */

@@ -27,10 +27,11 @@ const MOST_ANSWER_BYTES = 256 * 1024 ** 2;
  * @throws ApiError when the answer's status is 400 or more
  */
 export async function sendJson(access: Access, request: ApiRequest, signal: AbortSignal): Promise<unknown> {
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
-  const response = await open(access, request, bounded);
-  const body = parse(await readAll(response));
-  const status = response.statusCode ?? 0;
+  const { status, body } = await access.limit(async () => {
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
+    const response = await open(access, request, bounded);
+    return { status: response.statusCode ?? 0, body: parse(await readAll(response)) };
+  });
   if (status >= 400) throw ApiError.from(status, body, request.action);
   return body;
 }
@@ -45,10 +46,18 @@ export async function sendStreaming(
   request: ApiRequest,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Buffer>> {
-  const { status, body } =
-    (await openMultiplexed(access, request, signal)) ?? (await openAlone(access, request, signal));
-  if (status === 200) return body;
-  throw ApiError.from(status, parse(await readAll(body)), request.action);
+  const late = new AbortController();
+  const tooLate = new Error(`Cannot ${request.action}: the API server did not answer within ${ANSWER_TIMEOUT_MS} ms`);
+  const timer = setTimeout(() => late.abort(tooLate), ANSWER_TIMEOUT_MS).unref();
+  const bounded = AbortSignal.any([signal, late.signal]);
+  try {
+    const { status, body } =
+      (await openMultiplexed(access, request, bounded)) ?? (await openAlone(access, request, bounded));
+    if (status === 200) return body;
+    throw ApiError.from(status, parse(await readAll(body)), request.action);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function openMultiplexed(access: Access, request: ApiRequest, signal: AbortSignal) {

@@ -5,10 +5,17 @@ import { proxyNeedsLook } from './affected.ts';
 import { type Key, keyOf } from './key.ts';
 import type { Store } from './reflector.ts';
 
-/** What is kept: all but the bookkeeping of field owners, which is as large as the rest. */
+/** Where kubectl keeps a copy of the whole object. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** What is kept: all but the bookkeeping of field owners and kubectl's copy, which are as large as the rest each. */
 export function projectProxy(object: KubeObject): StreamProxy {
-  const { managedFields: _managedFields, ...metadata } = object.metadata;
-  return { ...(object as unknown as StreamProxy), metadata };
+  const { managedFields: _managedFields, annotations, ...metadata } = object.metadata;
+  const { [LAST_APPLIED]: _copy, ...kept } = annotations ?? {};
+  return {
+    ...(object as unknown as StreamProxy),
+    metadata: { ...metadata, ...(annotations && { annotations: kept }) },
+  };
 }
 
 export class ProxyCache {

@@ -176,3 +176,20 @@ test('stop() ends a watch that hangs', async () => {
   await reflector.stop();
   assert.deepEqual(failures, []);
 });
+
+test('a watch that was opened in vain is let go: nothing would ever read or end it', async () => {
+  const source = new ScriptedSource([{ items: [], version: '1' }], [[HANG]]);
+  const opened: AbortSignal[] = [];
+  source.watch = async (_from, signal) => {
+    opened.push(signal);
+    if (opened.length === 1) throw new Error('what had to follow the opening failed');
+    return new ScriptedSource([], []).watch({ version: '' }, signal);
+  };
+  const { reflector } = start(source);
+  while (opened.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    opened.map(({ aborted }) => aborted),
+    [true, false],
+  );
+  await reflector.stop();
+});

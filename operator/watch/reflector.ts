@@ -114,13 +114,14 @@ async function relist<T>(options: ReflectorOptions<T>, state: State, signal: Abo
 async function watchOnce<T>(options: ReflectorOptions<T>, state: State, signal: AbortSignal): Promise<boolean> {
   const { source, silenceMs = 90_000 } = options;
   const silent = new AbortController();
+  const over = new AbortController();
   const startedAtMs = performance.now();
   const watchdog = setTimeout(() => silent.abort(new Error(`Nothing was heard for ${silenceMs} ms`)), silenceMs);
   const timeoutSeconds = WATCH_SECONDS.least + Math.floor(Math.random() * (WATCH_SECONDS.most - WATCH_SECONDS.least));
   const from = { version: state.version ?? '', timeoutSeconds };
   let events = 0;
   try {
-    for await (const event of await source.watch(from, AbortSignal.any([signal, silent.signal]))) {
+    for await (const event of await source.watch(from, AbortSignal.any([signal, silent.signal, over.signal]))) {
       signal.throwIfAborted();
       events += 1;
       watchdog.refresh();
@@ -130,6 +131,8 @@ async function watchOnce<T>(options: ReflectorOptions<T>, state: State, signal: 
     throw silent.signal.aborted && !signal.aborted ? silent.signal.reason : error;
   } finally {
     clearTimeout(watchdog);
+    // An answer that was opened and not read to its end, because something after it failed, would stay open for minutes.
+    over.abort(new Error('The watch is over'));
   }
   return events > 0 || performance.now() - startedAtMs >= SHORTEST_WATCH_MS;
 }

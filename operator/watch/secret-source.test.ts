@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { KubeObject } from '../cluster/kinds.ts';
 import type { WatchEvent } from '../cluster/watch-events.ts';
+import { createLimiter } from '../limiter.ts';
 import { secretSource } from './source.ts';
 
 const NAME = { namespace: 'n', name: 's' };
@@ -40,7 +41,7 @@ async function read(events: AsyncIterable<WatchEvent>): Promise<string[]> {
 
 test('secretSource() never lists, and finds a deletion between the get and the watch', async () => {
   const { cluster, asked } = vanishing();
-  const source = secretSource(cluster, NAME, (object) => object.metadata.name);
+  const source = secretSource(cluster, NAME, (object) => object.metadata.name, createLimiter(1));
   assert.deepEqual(await source.list(signal), { items: ['s'], version: '' });
   assert.deepEqual(await read(await source.watch({ version: '', timeoutSeconds: 240 }, signal)), ['DELETED s']);
   assert.deepEqual(asked, ['get', 'watch metadata.name=s from ""', 'get again']);
@@ -48,7 +49,32 @@ test('secretSource() never lists, and finds a deletion between the get and the w
 
 test('secretSource() goes on from a version without asking again', async () => {
   const { cluster, asked } = vanishing();
-  const source = secretSource(cluster, NAME, (object) => object.metadata.name);
+  const source = secretSource(cluster, NAME, (object) => object.metadata.name, createLimiter(1));
   assert.deepEqual(await read(await source.watch({ version: '7', timeoutSeconds: 240 }, signal)), []);
   assert.deepEqual(asked, ['watch metadata.name=s from "7"']);
+});
+
+test('secretSource() begins no more Secrets at a time than the limit, opening their watches included', async () => {
+  let open = 0;
+  let most = 0;
+  const slow = async <T>(answer: T): Promise<T> => {
+    open += 1;
+    most = Math.max(most, open);
+    await new Promise((resolve) => setImmediate(resolve));
+    open -= 1;
+    return answer;
+  };
+  const cluster = {
+    get: () => slow(undefined),
+    getMetadata: () => slow({ metadata: NAME }),
+    watch: () => slow(none()),
+  } as unknown as Cluster;
+  const limit = createLimiter(3);
+  const begin = async (index: number): Promise<void> => {
+    const source = secretSource(cluster, { namespace: 'n', name: `s${index}` }, (object) => object, limit);
+    await source.list(signal);
+    await source.watch({ version: '', timeoutSeconds: 240 }, signal);
+  };
+  await Promise.all(Array.from({ length: 50 }, (_, index) => begin(index)));
+  assert.equal(most, 3);
 });

@@ -2,6 +2,7 @@
 import type { Cluster, Selection } from '../cluster/cluster.ts';
 import { KINDS, type Kind, type KubeObject, type ObjectName } from '../cluster/kinds.ts';
 import type { WatchEvent } from '../cluster/watch-events.ts';
+import type { Limiter } from '../limiter.ts';
 import type { Source } from './reflector.ts';
 
 /** @param project what is kept of an object; called as each page arrives, so that whole objects can be freed */
@@ -30,20 +31,27 @@ export function selectionSource<T>(
 /**
  * One Secret, by get and watch alone: we have no right to list any. A get tells no version of the collection to watch
  * from, so the watch starts from now, and a second get, made once it stands, finds a deletion in between.
+ * @param limit bounds how many Secrets are begun at the same time: a thousand resources must not keep all else waiting
  */
-export function secretSource<T>(cluster: Cluster, name: ObjectName, project: (object: KubeObject) => T): Source<T> {
+export function secretSource<T>(
+  cluster: Cluster,
+  name: ObjectName,
+  project: (object: KubeObject) => T,
+  limit: Limiter,
+): Source<T> {
   const selection = { namespace: name.namespace, fieldSelector: `metadata.name=${name.name}` };
   return {
     project,
     async list(signal) {
-      const secret = await cluster.get(KINDS.secret, name, signal);
+      const secret = await limit(() => cluster.get(KINDS.secret, name, signal));
       return { items: secret ? [project(secret)] : [], version: '' };
     },
-    async watch(from, signal) {
-      const events = await cluster.watch(KINDS.secret, selection, from, signal);
-      if (from.version !== '' || (await cluster.getMetadata(KINDS.secret, name, signal))) return events;
-      return afterDeletion(name, events);
-    },
+    watch: (from, signal) =>
+      limit(async () => {
+        const events = await cluster.watch(KINDS.secret, selection, from, signal);
+        if (from.version !== '' || (await cluster.getMetadata(KINDS.secret, name, signal))) return events;
+        return afterDeletion(name, events);
+      }),
   };
 }
 

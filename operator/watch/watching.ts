@@ -5,6 +5,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { KINDS } from '../cluster/kinds.ts';
 import { describeError } from '../errors.ts';
 import type { Caches } from '../gather.ts';
+import { createLimiter } from '../limiter.ts';
 import type { Logger } from '../logger.ts';
 import type { WatchedKind } from '../metrics.ts';
 import type { Key } from './key.ts';
@@ -33,6 +34,9 @@ export interface WatchingOptions {
   readonly logger: Logger;
 }
 
+/** Secrets that are begun to be watched at the same time; half of what may be asked at all, so that delivering goes on beside it. */
+const SECRETS_AT_ONCE = 8;
+
 export function startWatching({ cluster, namespaces, onKey, onFailure, logger }: WatchingOptions): Watching {
   const failed = (kind: WatchedKind) => (error: unknown) => {
     onFailure(kind);
@@ -40,8 +44,9 @@ export function startWatching({ cluster, namespaces, onKey, onFailure, logger }:
   };
   const proxies = new ProxyCache(onKey);
   const pods = new PodCache(onKey);
+  const starting = createLimiter(SECRETS_AT_ONCE);
   const secrets = new SecretWatches({
-    source: (namespace, name) => secretSource<SecretFacts>(cluster, { namespace, name }, projectSecret),
+    source: (namespace, name) => secretSource<SecretFacts>(cluster, { namespace, name }, projectSecret, starting),
     onChange: onKey,
     onFailure: failed('Secret'),
   });
