@@ -44,7 +44,7 @@ test('the dangling upstream and the missing Secret are conditions with the way o
   assert.match(message, /cluade/);
   assert.match(message, /late-key/);
   const accepted = status.conditions?.find((c) => c.type === 'Accepted');
-  assert.equal(accepted?.reason, 'PartiallyInvalid');
+  assert.equal(accepted?.status, 'True', 'what is written is right; what it names is not there');
 });
 
 test('the good route serves, the bad one answers 503 that names it', async () => {
