@@ -15,7 +15,8 @@ interface Entry {
   optionalDependencies?: Record<string, string>;
 }
 
-const PLATFORM = /(?:^|[/-])(android|darwin|freebsd|linux|openharmony|win32)-(arm64|arm|ia32|ppc64|riscv64|s390x|x64)(?:-([a-z]+))?$/;
+const PLATFORM =
+  /(?:^|[/-])(android|darwin|freebsd|linux|openharmony|win32)-(arm64|arm|ia32|ppc64|riscv64|s390x|x64)(?:-([a-z]+))?$/;
 const FILE = new URL('../package-lock.json', import.meta.url);
 
 /** Adds what is missing. @returns the names added */
