@@ -50,10 +50,12 @@ async function put(directory: string, name: string, text: string): Promise<void>
 }
 
 for (const pollMs of [60_000, 10]) {
-  test(`directorySource() tells each change of the content once (poll every ${pollMs} ms)`, () =>
+  test(`directorySource() tells each change of the content once (poll every ${pollMs} ms)`, { timeout: 10_000 }, (t) =>
     inDirectory(async (directory) => {
       const stop = new AbortController();
-      const events = directorySource(directory, { pollMs }).events(stop.signal)[Symbol.asyncIterator]();
+      const events = directorySource(directory, { pollMs })
+        .events(AbortSignal.any([stop.signal, t.signal]))
+        [Symbol.asyncIterator]();
       const next = async (): Promise<unknown> => told((await events.next()).value as ConfigEvent);
       assert.deepEqual(await next(), ['']);
       await put(directory, 'key', 'first\n');
@@ -66,18 +68,22 @@ for (const pollMs of [60_000, 10]) {
       assert.equal(((await next()) as string[])[0], 'name');
       stop.abort();
       assert.equal((await events.next()).done, true);
-    }));
+    }),
+  );
 }
 
-test('directorySource() waits for a directory that is not there yet', () =>
+test('directorySource() waits for a directory that is not there yet', { timeout: 10_000 }, (t) =>
   inDirectory(async (parent) => {
     const directory = join(parent, 'later');
     const stop = new AbortController();
-    const events = directorySource(directory, { pollMs: 10 }).events(stop.signal)[Symbol.asyncIterator]();
+    const events = directorySource(directory, { pollMs: 10 })
+      .events(AbortSignal.any([stop.signal, t.signal]))
+      [Symbol.asyncIterator]();
     assert.deepEqual(told((await events.next()).value as ConfigEvent), ['']);
     await mkdir(directory);
     await put(directory, 'config.json', config('r1'));
     assert.deepEqual(told((await events.next()).value as ConfigEvent), ['r1', undefined]);
     stop.abort();
     await events.next();
-  }));
+  }),
+);

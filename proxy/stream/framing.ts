@@ -1,6 +1,6 @@
 /**
- * The way back to the client: head, chunks, end or abort, each at most once. Chunks of a chunked answer are framed here and
- * written in one piece: three writes a chunk (size, bytes, CRLF) are what costs most in a relay of small events.
+ * The way back to the client: head, chunks, end or abort, each at most once. Chunks of a chunked answer are framed here, one
+ * write each, and leave together at the end of the turn in which they came: system calls are what a relay of small events costs.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
