@@ -18,6 +18,9 @@ const needed: Readonly<Record<string, string>> = {
   iptables: 'iptables',
   'util-linux': 'nsenter',
   mount: 'mount',
+  // The tests on the cluster use these two.
+  curl: 'curl',
+  openssl: 'openssl',
 };
 
 async function isPresent(probe: string): Promise<boolean> {
