@@ -75,7 +75,10 @@ test('architecture: contract is reached from outside by its alias', () => {
 test('architecture: each library is imported at its one door', () => {
   const doors: [RegExp, RegExp][] = [
     [/^@kubernetes\/client-node/, /^operator\/cluster(\.ts|\/)/],
-    [/^undici(\/|$)/, /^(proxy\/(upstream\/pool|dispatch\/attempt|log\/targets\/http)|operator\/cluster(\/[a-z-]+)?)\.ts$/],
+    [
+      /^undici(\/|$)/,
+      /^(proxy\/(upstream\/pool|dispatch\/attempt|log\/targets\/http)|operator\/cluster(\/[a-z-]+)?)\.ts$/,
+    ],
     [/^prom-client$/, /^(proxy\/observe\/metrics|operator\/metrics)\.ts$/],
     [/^(ajv|yaml|@marcbachmann\/cel-js)/, /^proxy\/config\//],
   ];
