@@ -6,6 +6,7 @@ import {
   type Installed,
   installChart,
   installed,
+  isInstalled,
   RELEASE,
   SYSTEM_NAMESPACE,
 } from '../support/cluster/installed.ts';
@@ -53,17 +54,7 @@ test('Helm 3 installs, upgrades and uninstalls it', async (context) => {
   await installChart(ready.cluster, helm3, ready.product);
   await installChart(ready.cluster, helm3, { ...ready.product, set: ['operator.logLevel=debug'] });
   await until('the operator to be ready again', async () => {
-    const result = await ready.kubectl.try([
-      '-n',
-      SYSTEM_NAMESPACE,
-      'rollout',
-      'status',
-      'deployment',
-      '-l',
-      'app.kubernetes.io/name=sluice',
-      '--timeout=60s',
-    ]);
-    return result.code === 0 ? true : undefined;
+    return (await isInstalled(ready.kubectl)) ? true : undefined;
   });
   await uninstall(helm3);
 });

@@ -135,7 +135,8 @@ export async function forgetChart(cluster: Cluster): Promise<void> {
   await rm(await markerOf(cluster, 'chart'), { force: true });
 }
 
-async function isInstalled(kubectl: Kubectl): Promise<boolean> {
+/** Whether the operator's Deployment is rolled out and ready. */
+export async function isInstalled(kubectl: Kubectl): Promise<boolean> {
   const result = await kubectl.try([
     '-n',
     SYSTEM_NAMESPACE,
