@@ -22,3 +22,15 @@ export function dialectOfPath(path: string, anthropicVersion: boolean): Dialect 
 export function speaksNatively(client: Dialect, upstream: Dialect): boolean {
   return client === upstream || client === 'raw' || upstream === 'raw';
 }
+
+/** The paths whose requests and answers can be put into the other dialect. */
+const TRANSLATED_PATHS: Readonly<Record<Dialect, readonly string[]>> = {
+  anthropic: ['/v1/messages'],
+  openai: ['/v1/chat/completions'],
+  raw: [],
+};
+
+/** Whether an upstream can serve what a client of this dialect asks on this path, as it is or translated. */
+export function isServable(client: Dialect, upstream: Dialect, path: string): boolean {
+  return speaksNatively(client, upstream) || TRANSLATED_PATHS[client].includes(path);
+}

@@ -6,7 +6,11 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { Interruption, ProxyError } from '../errors.ts';
 import { MAX_BODY_BYTES, tooLarge } from '../listen/guard.ts';
-import { type Span, TopLevelScanner } from './scan-json.ts';
+import { type UploadProgress, watchProgress } from '../listen/upload-progress.ts';
+import type { PeekedValue } from './agent-tag.ts';
+import type { OutgoingBody, SendableBody } from './outgoing-body.ts';
+import { replaceSpan } from './replace-span.ts';
+import { TopLevelScanner } from './scan-json.ts';
 
 /** How far we look for what routing needs, and the longest body that can be sent twice. */
 export const PEEK_BYTES = 1024 ** 2;
@@ -15,19 +19,18 @@ const PEEK_IDLE_MS = 60_000;
 
 export interface BodyOptions {
   readonly scan: boolean;
+  /** Further top-level keys whose values are looked for. */
+  readonly watch?: readonly string[];
+  /** Span in which the client must make progress; 0: none. */
+  readonly progressMs?: number;
   onChunk(chunk: Buffer): void;
 }
 
-/** What is sent: a whole body that can be sent again, a stream that cannot, or none. */
-export type OutgoingBody =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'whole'; readonly bytes: Buffer }
-  | { readonly kind: 'stream'; readonly stream: Readable; readonly contentLength: number | undefined };
-
-export class RequestBody {
+export class RequestBody implements SendableBody {
   readonly scanner = new TopLevelScanner();
   readonly #request: IncomingMessage;
   readonly #options: BodyOptions;
+  readonly #progress: UploadProgress | undefined;
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #totalBytes = 0;
@@ -39,35 +42,36 @@ export class RequestBody {
   constructor(request: IncomingMessage, options: BodyOptions) {
     this.#request = request;
     this.#options = options;
+    this.scanner.watch(options.watch ?? []);
+    this.#progress = watchProgress(request, options.progressMs ?? 0, () =>
+      this.fail(new Interruption('client_stalled')),
+    );
     request.on('data', (chunk: Buffer) => this.#take(chunk));
     request.on('end', () => this.#finish());
     request.on('error', () => this.fail(new Interruption('client_gone')));
     request.pause();
   }
 
-  /** Everything arrived, and is kept. */
   get whole(): boolean {
     return this.#complete && !this.#streaming;
   }
 
-  /** Whether it may be sent (again): nothing of it has been given away for good. */
   get replayable(): boolean {
     return this.whole || !this.#streaming;
   }
 
-  /** Whether the next byte is the client's to send. */
   get waitsForClient(): boolean {
     return !this.#complete && !this.#request.isPaused();
   }
 
-  /** Reads until `enough` says so, the body ends, or more than PEEK_BYTES arrived. @throws what the body failed with */
-  async peek(enough: () => boolean, signal: AbortSignal): Promise<void> {
+  /** Reads until `enough` says so, the body ends, or more than `maxBytes` arrived. @throws what the body failed with */
+  async peek(enough: () => boolean, signal: AbortSignal, maxBytes = PEEK_BYTES): Promise<void> {
     const stop = (): void => this.fail(signal.reason as Error);
     signal.addEventListener('abort', stop, { once: true });
     const idle = setTimeout(() => this.fail(new Interruption('client_stalled')), PEEK_IDLE_MS);
     try {
       if (signal.aborted) stop();
-      while (!this.#complete && !this.#failure && this.#keptBytes <= PEEK_BYTES && !enough()) {
+      while (!this.#complete && !this.#failure && this.#keptBytes <= maxBytes && !enough()) {
         const arrived = new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
@@ -83,10 +87,10 @@ export class RequestBody {
     if (this.#failure) throw this.#failure;
   }
 
-  /**
-   * The bytes to send to an upstream. A body that is whole can be asked for again and again, a longer one once.
-   * @param model put in place of the client's model, in the same bytes
-   */
+  gather(maxBytes: number, signal: AbortSignal): Promise<void> {
+    return this.peek(() => false, signal, maxBytes);
+  }
+
   send(model?: string): OutgoingBody {
     const span = model === undefined ? undefined : this.scanner.modelSpan;
     if (this.whole) {
@@ -103,10 +107,16 @@ export class RequestBody {
     };
   }
 
-  /** Ends the body for whoever reads it. */
+  /** What was kept of a watched value. */
+  peekedValue(key: string): PeekedValue | undefined {
+    const span = this.scanner.spanOf(key);
+    return span && { bytes: this.#joinKept().subarray(span.start, span.end), whole: span.end !== undefined };
+  }
+
   fail(error: Error): void {
     if (this.#complete || this.#failure) return;
     this.#failure = error;
+    this.#progress?.stop();
     this.#request.pause();
     this.#streaming?.destroy(error);
     this.#awake();
@@ -140,13 +150,17 @@ export class RequestBody {
   #take(chunk: Buffer): void {
     if (this.#failure) return;
     this.#totalBytes += chunk.length;
+    this.#progress?.arrived(chunk.length);
     this.#options.onChunk(chunk);
     if (this.#options.scan && !this.scanner.finished) this.scanner.push(chunk);
     const { duplicate } = this.scanner;
     if (this.#totalBytes > MAX_BODY_BYTES) this.fail(tooLarge());
     else if (duplicate !== undefined) this.fail(duplicated(duplicate));
     else if (this.#streaming) {
-      if (!this.#streaming.push(chunk)) this.#request.pause();
+      if (!this.#streaming.push(chunk)) {
+        this.#request.pause();
+        this.#progress?.heldBack();
+      }
     } else {
       this.#kept.push(chunk);
       this.#keptBytes += chunk.length;
@@ -157,6 +171,7 @@ export class RequestBody {
   #finish(): void {
     if (this.#failure) return;
     this.#complete = true;
+    this.#progress?.stop();
     this.#streaming?.push(null);
     this.#awake();
   }
@@ -169,12 +184,6 @@ export class RequestBody {
 
 function duplicated(key: string): ProxyError {
   return new ProxyError('bad_request', `Send "${key}" once at the top level of the body; it came twice`);
-}
-
-/** Only these bytes change: everything around them, spaces included, stays as the client wrote it. */
-function replaceSpan(bytes: Buffer, span: Span | undefined, model: string | undefined): Buffer[] {
-  if (!span || model === undefined) return [bytes];
-  return [bytes.subarray(0, span.start), Buffer.from(JSON.stringify(model)), bytes.subarray(span.end)];
 }
 
 function join(parts: readonly Buffer[]): Buffer {

@@ -24,14 +24,17 @@ const MAX_HELD_BYTES = 1024 ** 2;
 
 export class AnswerBody {
   readonly #flow: BodyFlow;
+  /** Bytes that tell the client, in its own form, that the answer broke off; only where the body was made here. */
+  readonly farewell: ((reason: string) => Buffer) | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
   #ending: Ending | undefined;
   #sink: BodySink | undefined;
   #watcher: (() => void) | undefined;
 
-  constructor(flow: BodyFlow) {
+  constructor(flow: BodyFlow, farewell?: (reason: string) => Buffer) {
     this.#flow = flow;
+    this.farewell = farewell;
   }
 
   get held(): readonly Buffer[] {

@@ -35,10 +35,14 @@ test('the Python SDKs are served like by the providers', {
       'responses final': [ANSWER, 'completed'],
       embeddings: 2,
       'openai models': ['scripted', 'scripted-mini'],
+      'translated messages': [ANSWER, 'end_turn', WORDS],
+      'translated tool use': ['weather', { city: 'Zürich' }, 'tool_use'],
+      'translated chat': [ANSWER, 'stop'],
+      'translated tool call': ['weather', { city: 'Zürich' }, 'tool_calls'],
       'async messages': ANSWER,
       'async chat': ANSWER,
     });
-    const records = await takeRecords(served.proxy, 18);
+    const records = await takeRecords(served.proxy, 22);
     const idOf = (status: number, dialect: string): string | undefined =>
       records.find((record) => record.status === status && record.dialect === dialect)?.id;
     assert.deepEqual(refused, ['NotFoundError', 404, idOf(404, 'anthropic')]);
@@ -48,7 +52,7 @@ test('the Python SDKs are served like by the providers', {
     for (const error of [limited, alsoLimited]) {
       assert.match(JSON.stringify(error), /^\["RateLimitError",429,"req_scripted_/);
     }
-    assert.deepEqual(counted(records.map(({ end }) => end)), { complete: 14, no_answer: 2, rejected: 2 });
+    assert.deepEqual(counted(records.map(({ end }) => end)), { complete: 18, no_answer: 2, rejected: 2 });
   } finally {
     await served.stop();
   }

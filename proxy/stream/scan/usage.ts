@@ -36,10 +36,12 @@ export function openaiUsage(value: unknown): Usage {
   const inputDetails = objectOf(usage['prompt_tokens_details'] ?? usage['input_tokens_details']);
   const outputDetails = objectOf(usage['completion_tokens_details'] ?? usage['output_tokens_details']);
   const cached = count(inputDetails['cached_tokens']);
+  const written = count(inputDetails['cache_write_tokens']);
   return defined({
-    inputTokens: input === undefined ? undefined : Math.max(0, input - (cached ?? 0)),
+    inputTokens: input === undefined ? undefined : Math.max(0, input - (cached ?? 0) - (written ?? 0)),
     outputTokens: count(usage['completion_tokens']) ?? count(usage['output_tokens']),
     cacheReadTokens: cached,
+    cacheWriteTokens: written,
     reasoningTokens: count(outputDetails['reasoning_tokens']),
   });
 }

@@ -19,7 +19,7 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-/** Models: `scripted*` is answered, `nowhere` 502, `silent*` 504 at once, `invalid` 503, anything else 404. */
+/** Models: `scripted*` is answered, `crossed*` by the upstream of the other dialect, `nowhere` 502, `silent*` 504 at once, `invalid` 503, anything else 404. */
 export async function serveBothDialects(): Promise<Served> {
   const upstream = await startScriptedUpstream({ delayMs: 0 });
   const proxy = await ProxyProcess.start(specOf(upstream.url));
@@ -53,6 +53,8 @@ function specOf(url: string): Spec {
       { name: 'no-gpt', dialect: 'openai', url: 'http://127.0.0.1:1' },
     ],
     routes: [
+      to('crossed-messages', anthropic, ['crossed*'], 'gpt'),
+      to('crossed-chat', ['/v1/chat/completions'], ['crossed*'], 'claude'),
       to('claude', anthropic, ['scripted*'], 'claude'),
       to('gpt', openai, ['scripted*', 'gpt-scripted*'], 'gpt'),
       to('silent-claude', anthropic, ['silent*'], 'silent-claude'),

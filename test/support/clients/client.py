@@ -55,6 +55,29 @@ def with_openai():
         seen[name] = failure(lambda model=model: client.chat.completions.create(**{**ask, "model": model}))
 
 
+def translated():
+    """Each client on an upstream of the other dialect, with a tool that is called in the stream."""
+    city = {"type": "object", "properties": {"city": {"type": "string"}}}
+    ask = {"max_tokens": 100, "messages": MESSAGES}
+    with anthropic.Anthropic(max_retries=0) as client:
+        with client.messages.stream(model="crossed?words=12&delay=0&chunk=7", **ask) as stream:
+            final = stream.get_final_message()
+            seen["translated messages"] = [final.content[0].text, final.stop_reason, final.usage.output_tokens]
+        tools = [{"name": "weather", "input_schema": city}]
+        with client.messages.stream(model="crossed?tool=1&delay=0", tools=tools, **ask) as stream:
+            final = stream.get_final_message()
+            seen["translated tool use"] = [final.content[0].name, final.content[0].input, final.stop_reason]
+    with openai.OpenAI(max_retries=0) as client:
+        with client.chat.completions.stream(model="crossed?words=12&delay=0&chunk=7", messages=MESSAGES) as stream:
+            final = stream.get_final_completion()
+            seen["translated chat"] = [final.choices[0].message.content, final.choices[0].finish_reason]
+        tools = [{"type": "function", "function": {"name": "weather", "parameters": city}}]
+        with client.chat.completions.stream(model="crossed?tool=1&delay=0", messages=MESSAGES, tools=tools) as stream:
+            choice = stream.get_final_completion().choices[0]
+            call = choice.message.tool_calls[0].function
+            seen["translated tool call"] = [call.name, json.loads(call.arguments), choice.finish_reason]
+
+
 async def asynchronously():
     """The asynchronous clients have transports of their own."""
     ask = {"model": MODEL, "max_tokens": 100, "messages": MESSAGES}
@@ -68,5 +91,6 @@ async def asynchronously():
 
 with_anthropic()
 with_openai()
+translated()
 asyncio.run(asynchronously())
 print(json.dumps(seen))

@@ -1,4 +1,4 @@
-/** Python with the providers' SDKs in a virtual environment of our own, made once and kept in the cache. */
+/** Python with packages in a virtual environment of our own, made once and kept in the cache. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -23,13 +23,19 @@ export async function pythonVersion(): Promise<string | undefined> {
   }
 }
 
+/** The environment with the providers' SDKs. */
+export function pythonWithSdks(version: string): Promise<string> {
+  return pythonWith(version, REQUIREMENTS);
+}
+
 /**
  * Makes the environment unless it is there.
  * @param version of the interpreter, which an environment is bound to
+ * @param requirementsFile packages, all of them with their exact versions
  * @returns path of its interpreter
  */
-export async function pythonWithSdks(version: string): Promise<string> {
-  const requirements = await readFile(REQUIREMENTS, 'utf8');
+export async function pythonWith(version: string, requirementsFile: string): Promise<string> {
+  const requirements = await readFile(requirementsFile, 'utf8');
   const hash = createHash('sha256').update(`${version}\n${process.arch}\n${requirements}`).digest('hex').slice(0, 16);
   const home = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   const cache = process.env['SLUICE_CACHE'] || join(home, 'sluice');
@@ -41,9 +47,12 @@ export async function pythonWithSdks(version: string): Promise<string> {
   await mkdir(cache, { recursive: true });
   try {
     await run('python3', ['-m', 'venv', unfinished], { timeout: INSTALL_TIMEOUT_MS });
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--requirement', REQUIREMENTS];
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--requirement', requirementsFile];
     await run(join(unfinished, 'bin/python3'), pip, { timeout: INSTALL_TIMEOUT_MS });
-    await rename(unfinished, folder);
+    await rename(unfinished, folder).catch((error: unknown) => {
+      // Somebody else was faster.
+      if (!existsSync(interpreter)) throw error;
+    });
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }

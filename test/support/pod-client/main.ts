@@ -1,9 +1,11 @@
 /**
  * The application of the cluster tests: runs inside a pod, uses an official SDK that knows nothing but its environment,
- * and prints what it saw as JSON lines. Commands: `idle` (stay until SIGTERM), `stream` (answers through an SDK),
+ * and prints what it saw as JSON lines. Commands: `idle` (stay until SIGTERM), `stream` (answers through an SDK), `converse` (a
+ * conversation with a tool, one model a turn),
  * `fetch` (a GET or POST, for the scripted upstream's control API), `watch-revision` (each change of the sidecar's).
  */
 import { parseArgs } from 'node:util';
+import { converse } from './converse.ts';
 import { digestBodies } from './digest.ts';
 import { watchRevision } from './revision.ts';
 import { type Seen, streamAnthropic, streamOpenai } from './sdks.ts';
@@ -62,6 +64,9 @@ switch (positionals[0]) {
   case 'stream':
     for (let i = 0; i < Number(values.count); i += 1) console.log(JSON.stringify(await streamOnce()));
     break;
+  case 'converse':
+    await converse(values.model.split(','), values.prompt, (turn) => console.log(JSON.stringify(turn)));
+    break;
   case 'fetch':
     console.log(await fetchText());
     break;
@@ -69,6 +74,6 @@ switch (positionals[0]) {
     await watchRevision((line) => console.log(JSON.stringify(line)));
     break;
   default:
-    console.error(`Unknown command "${positionals[0] ?? ''}": use idle, stream, fetch or watch-revision`);
+    console.error(`Unknown command "${positionals[0] ?? ''}": use idle, stream, converse, fetch or watch-revision`);
     process.exitCode = 2;
 }

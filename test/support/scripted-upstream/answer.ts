@@ -1,6 +1,7 @@
 /** One request → the script of its answer and the scenario by which it is played. */
 import type { IncomingMessage } from 'node:http';
 import { type Ask, conversationScript, errorScript, readAsk } from './ask.ts';
+import { CALL_ARGUMENTS } from './dialects/dialect.ts';
 import { embeddings, openaiModels } from './dialects/openai.ts';
 import type { AnswerLog, Journal } from './journal.ts';
 import type { Script } from './play.ts';
@@ -70,7 +71,14 @@ function scriptOf(path: string, ask: Ask, scenario: Scenario, log: AnswerLog): S
   const dialect = conversationScript(path);
   if (!dialect) return undefined;
   const pieces = answerPieces(ask.prompt, scenario.words);
-  const answer = dialect.answer({ ...ask, id: log.id, pieces, inputTokens });
+  const answer = dialect.answer({
+    ...ask,
+    id: log.id,
+    pieces,
+    inputTokens,
+    callTool: scenario.callTool === 0 ? undefined : ask.tool && (scenario.call || ask.tool),
+    callArguments: scenario.callArguments === '' ? CALL_ARGUMENTS : [scenario.callArguments],
+  });
   const headers = { ...dialect.headers(log.id), ...named(log) };
   if (!ask.stream) return json(200, answer.json, headers);
   const type = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };

@@ -10,6 +10,8 @@ export interface Ask {
   readonly prompt: string;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** Name of the first tool that is offered, unless the last message already brings a result. */
+  readonly tool: string | undefined;
   /** Entries of an embeddings request. */
   readonly inputs: number;
   /** The whole body's text, for the count of its tokens. */
@@ -49,10 +51,26 @@ export function readAsk(body: Buffer): Ask {
     prompt: lastText(parsed['messages'] ?? input),
     stream: parsed['stream'] === true,
     includeUsage: options?.include_usage === true,
+    tool: holdsResult(parsed['messages']) ? undefined : firstTool(parsed['tools']),
     inputs: Array.isArray(input) ? input.length : 1,
     text,
     digest: createHash('sha256').update(body).digest('hex').slice(0, 24),
   };
+}
+
+/** Anthropic names a tool itself, OpenAI inside `function`. */
+function firstTool(tools: unknown): string | undefined {
+  const [first] = Array.isArray(tools) ? (tools as { name?: unknown; function?: { name?: unknown } }[]) : [];
+  const name = first?.function?.name ?? first?.name;
+  return typeof name === 'string' ? name : undefined;
+}
+
+function holdsResult(messages: unknown): boolean {
+  const last = Array.isArray(messages)
+    ? (messages.at(-1) as { role?: unknown; content?: unknown } | undefined)
+    : undefined;
+  if (last?.role === 'tool') return true;
+  return Array.isArray(last?.content) && last.content.some((block: { type?: unknown }) => block.type === 'tool_result');
 }
 
 function parse(text: string): Record<string, unknown> {

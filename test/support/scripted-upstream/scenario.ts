@@ -29,6 +29,12 @@ export interface Scenario {
   readonly errorAt: number;
   /** Fall silent before this event, for good; 0: before the head. */
   readonly hangAt: number;
+  /** 1: calls the first tool that the request offers, until the conversation holds its result. */
+  readonly callTool: number;
+  /** Name of the tool that is called in place of the first one; empty: the first. */
+  readonly call: string;
+  /** JSON of the call's arguments; empty: those of a weather tool. */
+  readonly callArguments: string;
   /** Bytes per write, so that events and characters are cut; 0: one write an event. */
   readonly chunkBytes: number;
 }
@@ -46,6 +52,9 @@ const KEYS = {
   close: 'closeAt',
   error: 'errorAt',
   hang: 'hangAt',
+  tool: 'callTool',
+  call: 'call',
+  arguments: 'callArguments',
   chunk: 'chunkBytes',
 } as const satisfies Record<string, keyof Scenario>;
 
@@ -62,6 +71,9 @@ const DEFAULTS: Scenario = {
   closeAt: Number.NaN,
   errorAt: Number.NaN,
   hangAt: Number.NaN,
+  callTool: 0,
+  call: '',
+  callArguments: '',
   chunkBytes: 0,
 };
 
@@ -77,7 +89,7 @@ export function parseScenario(text: string, defaults: Partial<Scenario> = {}): S
   for (const [key, value] of new URLSearchParams(text)) {
     const field = Object.hasOwn(KEYS, key) ? KEYS[key as keyof typeof KEYS] : undefined;
     if (!field) throw new Error(`Unknown scenario key "${key}": use ${Object.keys(KEYS).join(', ')}`);
-    if (field === 'gate') {
+    if (field === 'gate' || field === 'call' || field === 'callArguments') {
       scenario[field] = value;
       continue;
     }

@@ -31,7 +31,14 @@ function answer(question: Question): Answer {
   const { pieces } = question;
   const usage = { input_tokens: question.inputTokens, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
   const message = { id: `msg_${question.digest}`, type: 'message', role: 'assistant', model: question.model };
-  const end = { stop_reason: 'end_turn', stop_sequence: null };
+  const { callTool, callArguments } = question;
+  const end = { stop_reason: callTool === undefined ? 'end_turn' : 'tool_use', stop_sequence: null };
+  const call = { type: 'tool_use', id: `toolu_${question.digest}`, name: callTool ?? '' };
+  const block = callTool === undefined ? { type: 'text', text: '' } : { ...call, input: {} };
+  const deltas =
+    callTool === undefined
+      ? pieces.map((text) => ({ type: 'text_delta', text }))
+      : callArguments.map((partial_json) => ({ type: 'input_json_delta', partial_json }));
   const data = [
     {
       type: 'message_start',
@@ -43,9 +50,9 @@ function answer(question: Question): Answer {
         usage: { ...usage, output_tokens: 1 },
       },
     },
-    { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+    { type: 'content_block_start', index: 0, content_block: block },
     { type: 'ping' },
-    ...pieces.map((text) => ({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })),
+    ...deltas.map((delta) => ({ type: 'content_block_delta', index: 0, delta })),
     { type: 'content_block_stop', index: 0 },
     { type: 'message_delta', delta: end, usage: { ...usage, output_tokens: pieces.length } },
     { type: 'message_stop' },
@@ -55,7 +62,11 @@ function answer(question: Question): Answer {
     events: data.map((event) => sseEvent(event, event.type)),
     json: {
       ...message,
-      content: [{ type: 'text', text: pieces.join('') }],
+      content: [
+        callTool === undefined
+          ? { type: 'text', text: pieces.join('') }
+          : { ...call, input: JSON.parse(callArguments.join('')) as object },
+      ],
       ...end,
       usage: { ...usage, output_tokens: pieces.length },
     },

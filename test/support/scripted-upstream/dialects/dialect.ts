@@ -11,6 +11,10 @@ export interface Question {
   readonly includeUsage: boolean;
   readonly pieces: readonly string[];
   readonly inputTokens: number;
+  /** Name of the tool that is called instead of saying anything. */
+  readonly callTool: string | undefined;
+  /** The call's arguments in the fragments in which they are streamed. */
+  readonly callArguments: readonly string[];
 }
 
 export interface Answer {
@@ -36,3 +40,6 @@ export const CREATED = 1_767_225_600;
 export function sseEvent(data: unknown, name?: string): string {
   return `${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`;
 }
+
+/** Arguments of a call in the fragments in which a model would write them. */
+export const CALL_ARGUMENTS = ['{"city":', '"Zürich"', '}'] as const;

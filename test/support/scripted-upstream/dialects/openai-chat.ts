@@ -14,25 +14,43 @@ function answer(question: Question): Answer {
     prompt_tokens_details: { cached_tokens: 0 },
     completion_tokens_details: { reasoning_tokens: 0 },
   };
-  const chunk = (delta: object, finish: string | null): object => ({
+  const chunk = (delta: object, finishReason: string | null): object => ({
     ...head,
     object: 'chat.completion.chunk',
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
+    choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
     ...(question.includeUsage && { usage: null }),
   });
+  const { callTool, callArguments } = question;
+  const call = { id: `call_${question.digest}`, type: 'function' };
+  const finish = callTool === undefined ? 'stop' : 'tool_calls';
+  const deltas =
+    callTool === undefined
+      ? pieces.map((content) => ({ content }))
+      : [
+          { tool_calls: [{ index: 0, ...call, function: { name: callTool, arguments: '' } }] },
+          ...callArguments.map((fragment) => ({ tool_calls: [{ index: 0, function: { arguments: fragment } }] })),
+        ];
   const data = [
-    chunk({ role: 'assistant', content: '', refusal: null }, null),
-    ...pieces.map((content) => chunk({ content }, null)),
-    chunk({}, 'stop'),
+    chunk({ role: 'assistant', content: callTool === undefined ? '' : null, refusal: null }, null),
+    ...deltas.map((delta) => chunk(delta, null)),
+    chunk({}, finish),
     ...(question.includeUsage ? [{ ...head, object: 'chat.completion.chunk', choices: [], usage }] : []),
   ];
-  const message = { role: 'assistant', content: pieces.join(''), refusal: null, annotations: [] };
+  const said = { role: 'assistant', refusal: null, annotations: [] };
+  const message =
+    callTool === undefined
+      ? { ...said, content: pieces.join('') }
+      : {
+          ...said,
+          content: null,
+          tool_calls: [{ ...call, function: { name: callTool, arguments: callArguments.join('') } }],
+        };
   return {
     events: [...data.map((event) => sseEvent(event)), 'data: [DONE]\n\n'],
     json: {
       ...head,
       object: 'chat.completion',
-      choices: [{ index: 0, message, logprobs: null, finish_reason: 'stop' }],
+      choices: [{ index: 0, message, logprobs: null, finish_reason: finish }],
       usage,
     },
     errorEvent: sseEvent(openaiError(500, 'The server had an error while processing your request')),

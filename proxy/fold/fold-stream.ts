@@ -1,0 +1,31 @@
+/** A recorded stream's bytes → the one answer: for the log's assembled answer, and for clients that asked for no stream. */
+import { SseEventReader } from '../translate/sse.ts';
+import type { Form, JsonObject } from '../translate/translator.ts';
+import { foldChat } from './chat.ts';
+import type { Folder } from './folder.ts';
+import { foldMessages } from './messages.ts';
+import { foldResponses } from './responses.ts';
+
+const FOLDERS: Readonly<Record<Form, () => Folder>> = {
+  messages: foldMessages,
+  chat: foldChat,
+  responses: foldResponses,
+};
+
+/** A folder for streams of the form. */
+export function folderFor(form: Form): Folder {
+  return FOLDERS[form]();
+}
+
+/**
+ * @param bytes of the stream, without content-encoding; may be cut anywhere
+ * @returns undefined when the bytes hold no beginning of an answer; `whole` tells whether its last event was there. Never throws.
+ */
+export function foldStream(form: Form, bytes: Buffer): { answer: JsonObject; whole: boolean } | undefined {
+  const folder = folderFor(form);
+  const reader = new SseEventReader(({ data }) => folder.push(data));
+  reader.push(bytes);
+  reader.end();
+  const answer = folder.result();
+  return answer === undefined ? undefined : { answer, whole: folder.whole && !reader.overflown };
+}

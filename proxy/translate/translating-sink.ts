@@ -1,0 +1,85 @@
+/** Where an upstream's bytes go while they are translated: decoded if need be, event by event, into a body of ours. */
+import type { Transform } from 'node:stream';
+import type { AnswerBody, BodySink } from '../stream/answer-body.ts';
+import type { StreamTranslator } from './translator.ts';
+
+export class TranslatingSink implements BodySink {
+  readonly #stream: StreamTranslator;
+  readonly #body: AnswerBody;
+  readonly #upstream: AnswerBody;
+  #failed = false;
+
+  constructor(stream: StreamTranslator, body: AnswerBody, upstream: AnswerBody) {
+    this.#stream = stream;
+    this.#body = body;
+    this.#upstream = upstream;
+  }
+
+  chunk(bytes: Buffer): void {
+    if (this.#failed) return;
+    try {
+      const translated = this.#stream.push(bytes);
+      if (translated.length > 0) this.#body.push(translated);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  end(): void {
+    if (this.#failed) return;
+    try {
+      const { bytes, whole: isWhole } = this.#stream.end();
+      if (bytes.length > 0) this.#body.push(bytes);
+      if (isWhole) this.#body.finish([]);
+      else this.#body.fail(named('ended without its terminal event'));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  cut(cause: Error): void {
+    if (!this.#failed) this.#body.fail(cause);
+  }
+
+  #fail(error: unknown): void {
+    this.#failed = true;
+    const detail = error instanceof Error ? error.name : 'unknown';
+    const cause = named(`held an event that cannot be translated (${detail})`);
+    this.#upstream.abort(cause);
+    this.#body.fail(cause);
+  }
+}
+
+/** Undoes a content-encoding that was sent although identity was asked. */
+export class DecodingSink implements BodySink {
+  readonly #decoder: Transform;
+  readonly #sink: BodySink;
+  #trailers: readonly string[] = [];
+
+  constructor(decoder: Transform, sink: BodySink) {
+    this.#decoder = decoder;
+    this.#sink = sink;
+    decoder.on('data', (bytes: Buffer) => sink.chunk(bytes));
+    decoder.once('end', () => sink.end(this.#trailers));
+    decoder.once('error', () => sink.cut(named('content-encoding is broken')));
+  }
+
+  chunk(bytes: Buffer): void {
+    this.#decoder.write(bytes);
+  }
+
+  end(rawTrailers: readonly string[]): void {
+    this.#trailers = rawTrailers;
+    this.#decoder.end();
+  }
+
+  cut(cause: Error): void {
+    this.#decoder.destroy();
+    this.#sink.cut(cause);
+  }
+}
+
+/** `errorCode` shows a code to people, and never a message, which could quote what was sent. */
+function named(code: string): Error {
+  return Object.assign(new Error(`The answer ${code}`), { code });
+}
