@@ -1,39 +1,34 @@
 /** spec.logging -> compiled logging. */
-import type { CompiledLogging, CompiledTarget, Redaction } from '../compiled.ts';
+import type { CompiledAudit, CompiledLogging, Redaction } from '../compiled.ts';
 import type { Finding } from '../finding.ts';
 import type { StreamProxy } from '../resources.ts';
-import { parseBytes } from '../units.ts';
+import { parseBytes, parseDurationMs } from '../units.ts';
+import { compileTarget } from './targets.ts';
 
 type Logging = NonNullable<StreamProxy['spec']['logging']>;
-type Target = NonNullable<Logging['targets']>[number];
 type RedactEntry = NonNullable<NonNullable<Logging['capture']>['redact']>[number];
 
 const MIB = 1024 ** 2;
-const DEFAULTS = { maxBodyBytes: MIB, spoolBytes: 256 * MIB, fileBytes: 64 * MIB };
+const DEFAULTS = { maxBodyBytes: MIB, spoolBytes: 256 * MIB, spoolMaxAgeMs: 24 * 3_600_000 };
 
 export function compileLogging(spec: StreamProxy['spec'], findings: readonly Finding[]): CompiledLogging {
   const logging = spec.logging ?? {};
   return {
     maxBodyBytes: parseBytes(logging.capture?.maxBodyBytes ?? '1Mi') ?? DEFAULTS.maxBodyBytes,
+    assemble: logging.capture?.assemble ?? false,
     redact: (logging.capture?.redact ?? []).flatMap(compileRedaction),
     spoolBytes: parseBytes(logging.spool?.maxBytes ?? '256Mi') ?? DEFAULTS.spoolBytes,
+    spoolMaxAgeMs: parseDurationMs(logging.spool?.maxAge ?? '24h') ?? DEFAULTS.spoolMaxAgeMs,
     targets: (logging.targets ?? []).map((target) => compileTarget(target, findings)),
+    ...(logging.audit?.enabled && { audit: compileAudit(logging.audit) }),
   };
 }
 
-function compileTarget(target: Target, findings: readonly Finding[]): CompiledTarget {
-  const { name } = target;
-  const broken = findings.find((f) => f.part.kind === 'target' && f.part.name === name);
-  if (target.stdout) return { kind: 'stdout', name };
-  if (target.file) {
-    return {
-      kind: 'file',
-      name,
-      path: target.file.path,
-      maxBytes: parseBytes(target.file.maxBytes ?? '64Mi') ?? DEFAULTS.fileBytes,
-    };
-  }
-  return { kind: 'invalid', name, message: broken?.message ?? 'This version serves no target of this kind.' };
+function compileAudit({ maxBytes, maxAge }: NonNullable<Logging['audit']>): CompiledAudit {
+  return {
+    maxBytes: Math.max(parseBytes(maxBytes ?? '256Mi') ?? 256 * MIB, MIB),
+    maxAgeMs: parseDurationMs(maxAge ?? '168h') ?? 168 * 3_600_000,
+  };
 }
 
 function compileRedaction(entry: RedactEntry): Redaction[] {

@@ -41,10 +41,20 @@ function config(logging: Partial<CompiledLogging> = {}): CompiledConfig {
         basePath: '',
         credentials: [secret],
         timeouts,
+        modelMap: [],
+        translation: { flavor: 'openai', maxTokens: 4096, onLoss: 'warn' },
       },
     ],
     routes: [],
-    logging: { maxBodyBytes: 1 << 20, redact: [], spoolBytes: 1 << 28, targets: [FILE_TARGET], ...logging },
+    logging: {
+      maxBodyBytes: 1 << 20,
+      assemble: false,
+      redact: [],
+      spoolBytes: 1 << 28,
+      spoolMaxAgeMs: 86_400_000,
+      targets: [FILE_TARGET],
+      ...logging,
+    },
   };
 }
 
@@ -137,6 +147,54 @@ describe('openLog()', () => {
   const soon = (): AbortSignal => AbortSignal.timeout(10_000);
   const series = async (metrics: ReturnType<typeof createMetrics>, start: string): Promise<string[]> =>
     (await metrics.render()).split('\n').filter((line) => line.startsWith(start));
+
+  it('folds a stream into the one answer where that is asked for, redacted also where deltas cut what is secret', async () => {
+    const { log } = open();
+    log.configure(config({ assemble: true, redact: [{ kind: 'pattern', pattern: '[0-9]{16}' }] }));
+    const tap = log.openTap(head());
+    const delta = (text: string): string =>
+      `event: content_block_delta\ndata: ${JSON.stringify({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })}\n\n`;
+    const start = { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } };
+    const [first = '', , , ...last] = EVENTS;
+    const opened = `event: content_block_start\ndata: ${JSON.stringify(start)}\n\n`;
+    const events = [first, opened, delta('Card 41111111'), delta('11111111.'), ...last];
+    runExchange(tap, { chunks: [Buffer.from(events.join(''))] });
+    tap.ended({ kind: 'complete' }, 200);
+    const plain = log.openTap(head());
+    runExchange(plain, { answer: { ...STREAM, rawHeaders: ['content-type', 'application/json'] }, chunks: [] });
+    plain.ended({ kind: 'complete' }, 200);
+    await log.close(soon());
+    const [streamed, whole] = records();
+    const { content, model } = streamed?.response?.assembled ?? {};
+    assert.deepEqual([content, model], [[{ type: 'text', text: 'Card [redacted].' }], 'claude-x']);
+    assert.equal(whole?.response?.assembled, undefined);
+  });
+
+  it('tells the state of each target: one that works, one that cannot, and one past the machine that is down', async () => {
+    const { log } = open();
+    const invalid = { kind: 'invalid', name: 'bad', message: 'Name a table.' } as const;
+    const limits = { timeoutMs: 1_000, format: 'ndjson', maxRecords: 10, maxBytes: 1 << 20, gzip: false } as const;
+    // Nobody listens on port 9 of the loopback.
+    const down = { kind: 'http', name: 'down', url: 'http://127.0.0.1:9/', ...limits } as const;
+    log.configure(config({ targets: [FILE_TARGET, invalid, down] }));
+    const tap = log.openTap(head());
+    runExchange(tap);
+    tap.ended({ kind: 'complete' }, 200);
+    const failed = (): boolean => log.targetStates().some(({ name, state: at }) => name === 'down' && at === 'failing');
+    while (!failed()) await new Promise((resolve) => setTimeout(resolve, 10));
+    const [file, bad, network] = log.targetStates();
+    assert.deepEqual(file, { name: 'file', state: 'ok', seen: 1, delivered: 1, waiting: 0, dropped: {} });
+    const counts = { seen: 1, delivered: 0, waiting: 0, dropped: { invalid: 1 } };
+    assert.deepEqual(bad, { name: 'bad', state: 'invalid', error: 'Name a table.', ...counts });
+    assert.match(network?.error ?? '', /ECONNREFUSED/);
+    assert.ok(Math.abs(Date.parse(network?.failingSince ?? '') - Date.now()) < 60_000);
+    assert.deepEqual([network?.seen, network?.waiting], [1, 1]);
+    await log.close(AbortSignal.timeout(100));
+    assert.match(
+      lines.at(-1) ?? '',
+      /Log closed; what waits stays.*"down":\{"delivered":0,"waiting":1,"dropped":\{\}\}/,
+    );
+  });
 
   it('writes one record of a stream that holds all but the secrets', async () => {
     const { log, metrics } = open();

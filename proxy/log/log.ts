@@ -3,14 +3,17 @@ import type { CompiledConfig } from '#contract/compiled.ts';
 import type { OpenTap } from '../exchange.ts';
 import type { Metrics } from '../observe/meters.ts';
 import { ExchangeTap } from '../observe/tap.ts';
+import type { KeptRecords } from './audit/archive.ts';
+import { ArchiveSlot } from './audit/archive-slot.ts';
 import { CaptureBudget } from './capture.ts';
 import { recordTarget } from './headers.ts';
 import { Journal } from './journal.ts';
 import type { JournalEntry } from './journal-entries.ts';
 import type { Logger } from './logger.ts';
-import type { Hop, RecordIdentity } from './record.ts';
+import { type Hop, present, type RecordIdentity } from './record.ts';
 import { recoveredRecord } from './recovered.ts';
 import { NO_RULES, rulesOf } from './rules.ts';
+import type { TargetState } from './targets/target.ts';
 import { TargetSet } from './targets/target-set.ts';
 import type { Workload } from './workload.ts';
 import { RecordWriter } from './writer.ts';
@@ -30,23 +33,45 @@ export interface ExchangeLogOptions {
 }
 
 export interface ExchangeLog {
-  /** Takes a config's logging part: unchanged targets go on, removed ones are drained, exchanges in flight keep their rules. */
-  configure(config: CompiledConfig): void;
+  /**
+   * Takes a config's logging part: unchanged targets go on, removed ones are drained, exchanges in flight keep their rules.
+   * @param credentials content of the files that its targets name
+   */
+  configure(config: CompiledConfig, credentials?: ReadonlyMap<string, string>): void;
   readonly openTap: OpenTap;
-  /** Flushes until the signal aborts; what is left then is counted as dropped. */
+  /** Each target of the config in force: whether it takes records, and what became of those it was to get. */
+  targetStates(): readonly TargetState[];
+  /** The kept records, while the config asks for them. */
+  archive(): KeptRecords | undefined;
+  /**
+   * Makes the records of all exchanges that ended, and delivers until the signal aborts. What is left then stays in the spool
+   * for the next start, or is counted as dropped where a target has no part in it. Takes up to two seconds longer.
+   */
   close(signal: AbortSignal): Promise<void>;
 }
 
 const MIB = 1024 ** 2;
-/** Records wait in memory, so a target's share of the configured spool is bounded by what a sidecar can afford. */
+/** Records for stdout and files wait in memory, so such a target's share of the configured spool is bounded by what a sidecar can afford. */
 const QUEUE_BYTES = 16 * MIB;
+/**
+ * A record stays in the spool for so long after everybody took it: a process that is killed just after has perhaps not closed
+ * the exchange in its journal, and the next one must find that its record was there.
+ */
+const KEEP_MS = 5_000;
 
 export function openLog(options: ExchangeLogOptions): ExchangeLog {
   const { stateDirectory, metrics, logger, workload, hop = 'sidecar', captureBytes = 64 * MIB } = options;
   const journal = new Journal(stateDirectory, journalFailure(metrics, logger));
   const targets = new TargetSet();
+  const kept = new ArchiveSlot(stateDirectory, { metrics, logger });
   const identity: RecordIdentity = { hop, workload };
-  const writer = new RecordWriter({ identity, metrics, logger, journal, targets: () => targets.targets });
+  const writer = new RecordWriter({
+    identity,
+    metrics,
+    logger,
+    journal,
+    targets: () => [...targets.targets, ...kept.targets],
+  });
   const budget = new CaptureBudget(captureBytes);
   let rules = NO_RULES;
   let recovered: readonly JournalEntry[] = journal.recover();
@@ -54,21 +79,29 @@ export function openLog(options: ExchangeLogOptions): ExchangeLog {
     logger.warn('Found exchanges that the process before left open', { exchanges: recovered.length });
 
   return {
-    configure(config) {
-      rules = rulesOf(config);
-      const queueBytes = Math.min(config.logging.spoolBytes, QUEUE_BYTES);
-      targets.configure(config.logging.targets, { stateDirectory, queueBytes, services: { metrics, logger } });
+    configure({ logging, ...config }, credentials = new Map()) {
+      rules = rulesOf({ logging, ...config });
+      targets.configure(logging.targets, {
+        stateDirectory,
+        queueBytes: Math.min(logging.spoolBytes, QUEUE_BYTES),
+        spool: { maxBytes: logging.spoolBytes, maxAgeMs: logging.spoolMaxAgeMs, keepMs: KEEP_MS, credentials },
+        services: { metrics, logger },
+      });
+      kept.configure(logging.audit);
       for (const entry of recovered) recover(entry, { writer, identity, metrics, logger });
       recovered = [];
     },
     openTap(head) {
       const { id, receivedAtEpochMs: atEpochMs, method, dialect } = head;
-      journal.now({ mark: 'opened', id, atEpochMs, method, target: recordTarget(head.target), dialect });
+      const target = recordTarget(head.target);
+      journal.now({ mark: 'opened', id, ...present('exchange', head.exchange), atEpochMs, method, target, dialect });
       return new ExchangeTap(head, { rules, budget, metrics, logger, journal, finished: (facts) => writer.add(facts) });
     },
+    targetStates: () => targets.states(),
+    archive: () => kept.archive,
     async close(signal) {
       await writer.close(signal);
-      await targets.close(signal);
+      await Promise.all([targets.close(signal), kept.close(signal)]);
       journal.close();
     },
   };

@@ -6,21 +6,27 @@ import type { JsonPath } from './redact/json-path.ts';
 export interface LogRules {
   readonly revision: string;
   readonly bodies: BodyRules;
+  /** Whether a record of a stream also holds the folded answer. */
+  readonly assemble: boolean;
   /** RE2 patterns whose matches in bodies are hidden. */
   readonly patterns: readonly string[];
   /** Lower-case names of headers whose values are hidden. */
   readonly redactHeaders: ReadonlySet<string>;
   /** Lower-case names of headers that carry a credential of some upstream. */
   readonly secretHeaders: ReadonlySet<string>;
+  /** Upstreams that are gateways of ours: they write records of their own, and count the tokens. */
+  readonly gateways: ReadonlySet<string>;
 }
 
 /** In force until the first config is there: nothing of a body is kept. */
 export const NO_RULES: LogRules = {
   revision: '',
   bodies: { maxBytes: 0, jsonPaths: [], redacts: false },
+  assemble: false,
   patterns: [],
   redactHeaders: new Set(),
   secretHeaders: new Set(),
+  gateways: new Set(),
 };
 
 export function rulesOf({ revision, logging, upstreams }: CompiledConfig): LogRules {
@@ -51,8 +57,10 @@ export function rulesOf({ revision, logging, upstreams }: CompiledConfig): LogRu
   return {
     revision,
     bodies: { maxBytes: logging.maxBodyBytes, jsonPaths, redacts },
+    assemble: logging.assemble,
     patterns,
     redactHeaders,
     secretHeaders,
+    gateways: new Set(upstreams.flatMap((each) => (each.kind === 'valid' && each.gateway ? [each.name] : []))),
   };
 }

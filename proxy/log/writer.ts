@@ -3,6 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Metrics } from '../observe/meters.ts';
 import { readAnswerBody } from '../stream/scan/answer-body.ts';
 import { headerValue } from '../stream/scan.ts';
+import type { JsonObject } from '../translate/translator.ts';
+import { assembleAnswer, parseAssembled } from './assemble.ts';
 import { draftBody, readBody } from './body.ts';
 import type { ExchangeFacts } from './exchange-facts.ts';
 import type { Journal } from './journal.ts';
@@ -52,7 +54,7 @@ export class RecordWriter {
     const settled = this.#closing(record.id, targets.length);
     if (targets.length === 0) return;
     const line = Buffer.from(`${JSON.stringify(record)}\n`);
-    for (const target of targets) target.deliver(line, settled);
+    for (const target of targets) target.deliver(line, settled, record.id);
   }
 
   /** Finishes what waits until the signal aborts; the rest is counted as dropped. */
@@ -108,16 +110,27 @@ export class RecordWriter {
     const responseDraft = draftBody(responseBody, response, rules.bodies);
     const { texts, count } = await this.#redactor.redact([requestDraft.content, responseDraft.content], rules.patterns);
     const [requestText = '', responseText = ''] = texts;
+    const assembled = await this.#assemble(facts, response?.bytes);
     return buildRecord(
       facts,
       {
         requestBody: { draft: requestDraft, content: requestText },
         responseBody: { draft: responseDraft, content: responseText },
+        assembled,
         patternsReplaced: count,
         ...read,
       },
       this.#options.identity,
     );
+  }
+
+  /** What is replaced here was counted in the body that it is made of. */
+  async #assemble({ rules, head, answer }: ExchangeFacts, body: Buffer | undefined): Promise<JsonObject | undefined> {
+    if (!rules.assemble || answer === undefined || body === undefined) return undefined;
+    const path = head.target.split('?', 1)[0] ?? '';
+    const json = await assembleAnswer(path, answer.rawHeaders, body, rules.bodies.jsonPaths);
+    const { texts } = await this.#redactor.redact([json], rules.patterns);
+    return parseAssembled(texts[0] ?? '');
   }
 
   /** Model and usage as the stream told them, or else from the body; tokens of the latter are counted here. */
@@ -126,7 +139,9 @@ export class RecordWriter {
     if (usage !== undefined || answer === undefined || body === undefined) return { model, usage };
     const path = facts.head.target.split('?', 1)[0] ?? '';
     const read = readAnswerBody(answer.upstreamDialect, path, answer.rawHeaders, body);
-    if (read.usage !== undefined) this.#options.metrics.tokens(read.model ?? facts.request?.model, read.usage);
+    const isChained = facts.rules.gateways.has(answer.upstream);
+    if (read.usage !== undefined)
+      this.#options.metrics.tokens(read.model ?? facts.request?.model, read.usage, isChained);
     return { model: model ?? read.model, usage: read.usage };
   }
 

@@ -13,6 +13,8 @@ export type Settled = (fate: 'delivered' | DropReason) => void;
 export interface QueuedLine {
   readonly bytes: Buffer;
   readonly settled: Settled;
+  /** The exchange's. */
+  readonly id: string;
 }
 
 export class LineQueue {
@@ -83,4 +85,4 @@ export class LineQueue {
 }
 
 /** Stands where a line was taken, so that its memory is free before the array is cut. */
-const EMPTY: QueuedLine = { bytes: Buffer.alloc(0), settled: () => {} };
+const EMPTY: QueuedLine = { bytes: Buffer.alloc(0), settled: () => {}, id: '' };

@@ -1,5 +1,6 @@
-/** One target of the config -> the live target. */
+/** One target of this machine (stdout, file) -> the live target. */
 import type { CompiledTarget } from '#contract/compiled.ts';
+import type { NetworkTarget } from '#contract/compiled-targets.ts';
 import type { Metrics } from '../../observe/meters.ts';
 import { FileSink } from './file.ts';
 import { openStdout } from './stdout.ts';
@@ -12,15 +13,18 @@ export interface TargetOptions {
   readonly services: TargetServices & { readonly metrics: Pick<Metrics, 'forgetTarget'> };
 }
 
-const QUEUE_RECORDS = 10_000;
+/** Targets past this machine get their records from the spool. */
+export type LocalTarget = Exclude<CompiledTarget, NetworkTarget>;
+
+export const QUEUE_RECORDS = 10_000;
 
 /** @param after must have happened before the first write, as the target before may still write to the same place */
-export function openTarget(target: CompiledTarget, options: TargetOptions, after: Promise<void>): Target {
+export function openTarget(target: LocalTarget, options: TargetOptions, after: Promise<void>): Target {
   const { stateDirectory, queueBytes, services } = options;
   const limits = { bytes: queueBytes, records: QUEUE_RECORDS };
   switch (target.kind) {
     case 'invalid':
-      return new InvalidTarget(target.name, services);
+      return new InvalidTarget(target.name, target.message, services);
     case 'stdout':
       return new QueuedTarget(target.name, held(openStdout(), after), limits, services);
     case 'file': {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DropReason, Metrics } from '../../observe/meters.ts';
 import type { Logger } from '../logger.ts';
+import { scrubText } from '../scrub.ts';
 import { LineQueue, type QueuedLine, type QueueLimits, type Settled } from './line-queue.ts';
 
 /** Takes whole lines. A rejected write has left nothing behind, so that it can be repeated. */
@@ -24,15 +25,26 @@ export interface TargetCounts {
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
 }
 
+/** A target as people see it. */
+export interface TargetState extends TargetCounts {
+  readonly name: string;
+  readonly state: 'ok' | 'failing' | 'invalid';
+  /** Since when it fails, ISO 8601 in UTC, and its last error, without credentials. */
+  readonly failingSince?: string;
+  readonly error?: string;
+}
+
 export interface Target {
   /**
    * Takes one record as a line, newline included; never waits and never throws.
    * @param settled called once, when the record was taken or dropped
+   * @param id the exchange's
    */
-  deliver(bytes: Buffer, settled: Settled): void;
+  deliver(bytes: Buffer, settled: Settled, id: string): void;
   /** Counts a record that was lost before it became a line. */
   lose(reason: DropReason): void;
-  counts(): TargetCounts;
+  /** One, or those of all targets that this one stands for. */
+  states(): readonly TargetState[];
   /** Resolves when all that was delivered so far has left the queue, or the signal aborts; takes nothing afterwards. */
   close(signal: AbortSignal, reason: DropReason): Promise<void>;
 }
@@ -63,7 +75,7 @@ export class QueuedTarget implements Target {
   #pumping: Promise<void> | undefined;
   /** Once set, what comes is dropped for this reason. */
   #closed: DropReason | undefined;
-  #failing = false;
+  #failing: { readonly since: Date; readonly error: string } | undefined;
   #closing = false;
 
   /** @param limits `batchBytes`: most that is written at once, but for a single longer line */
@@ -80,9 +92,9 @@ export class QueuedTarget implements Target {
     this.#services = services;
   }
 
-  deliver(bytes: Buffer, settled: Settled): void {
+  deliver(bytes: Buffer, settled: Settled, id: string): void {
     this.#seen++;
-    const line = { bytes, settled };
+    const line = { bytes, settled, id };
     if (this.#closed !== undefined) this.#drop([line], this.#closed);
     else {
       this.#drop(this.#queue.push(line), 'overflow');
@@ -103,6 +115,13 @@ export class QueuedTarget implements Target {
       waiting: this.#queue.records + this.#writing.length,
       dropped: { ...this.#dropped },
     };
+  }
+
+  states(): readonly TargetState[] {
+    const failing = this.#failing;
+    const state = failing === undefined ? 'ok' : 'failing';
+    const why = failing && { failingSince: failing.since.toISOString(), error: failing.error };
+    return [{ name: this.#name, state, ...why, ...this.counts() }];
   }
 
   async close(signal: AbortSignal, reason: DropReason): Promise<void> {
@@ -157,18 +176,19 @@ export class QueuedTarget implements Target {
     this.#services.metrics.logged(this.#name, 'delivered', batch.length);
     for (const { settled } of batch) settled('delivered');
     if (this.#failing) this.#services.logger.info('Log target takes records again', { target: this.#name });
-    this.#failing = false;
+    this.#failing = undefined;
     this.#report();
   }
 
   /** @returns whether that is for good */
   #failed(error: unknown): boolean {
     const gone = error instanceof SinkGoneError;
-    if (!this.#failing && this.#closed === undefined) {
+    if (this.#failing === undefined && this.#closed === undefined) {
       const way = gone ? 'its records are dropped and counted' : 'records wait and the write is repeated';
       this.#services.logger.warn(`Cannot write to log target: ${way}`, { target: this.#name, error });
     }
-    this.#failing = true;
+    const text = scrubText(error instanceof Error ? error.message : String(error));
+    this.#failing = { since: this.#failing?.since ?? new Date(), error: text };
     if (gone) this.#end('failed');
     return gone;
   }
@@ -211,11 +231,14 @@ export class QueuedTarget implements Target {
 /** A target that the config declares and that cannot work: what it is given is counted as dropped. */
 export class InvalidTarget implements Target {
   readonly #name: string;
+  readonly #message: string;
   readonly #services: TargetServices;
   #seen = 0;
 
-  constructor(name: string, services: TargetServices) {
+  /** @param message why it cannot work */
+  constructor(name: string, message: string, services: TargetServices) {
     this.#name = name;
+    this.#message = message;
     this.#services = services;
   }
 
@@ -229,8 +252,9 @@ export class InvalidTarget implements Target {
     this.#services.metrics.logged(this.#name, 'dropped_invalid', 1);
   }
 
-  counts(): TargetCounts {
-    return { seen: this.#seen, delivered: 0, waiting: 0, dropped: { invalid: this.#seen } };
+  states(): readonly TargetState[] {
+    const counts = { seen: this.#seen, delivered: 0, waiting: 0, dropped: { invalid: this.#seen } };
+    return [{ name: this.#name, state: 'invalid', error: this.#message, ...counts }];
   }
 
   async close(): Promise<void> {}

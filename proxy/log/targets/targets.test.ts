@@ -71,7 +71,7 @@ describe('LineQueue', () => {
             continue;
           }
           const bytes = Buffer.alloc(step + 1, number);
-          const dropped = queue.push({ bytes, settled: noop });
+          const dropped = queue.push({ bytes, settled: noop, id: '' });
           assert.deepEqual(
             dropped.map((l) => l.bytes[0]),
             expected.splice(0, dropped.length),
@@ -100,7 +100,7 @@ describe('QueuedTarget', () => {
     const target = new QueuedTarget('t', sink, LIMITS, services);
     const fates: string[] = [];
     for (let i = 0; i < 9; i++) {
-      target.deliver(line(`r${i}`), (fate) => fates.push(`r${i} ${fate}`));
+      target.deliver(line(`r${i}`), (fate) => fates.push(`r${i} ${fate}`), `r${i}`);
       assertBalanced(target.counts());
     }
     const first = await next();
@@ -115,7 +115,7 @@ describe('QueuedTarget', () => {
     assert.equal(again.text, second.text, 'the same lines once more');
     again.ok();
     await closing;
-    target.deliver(line('late'), noop);
+    target.deliver(line('late'), noop, 'late');
     target.lose('failed');
     assert.deepEqual(target.counts(), {
       seen: 11,
@@ -130,9 +130,9 @@ describe('QueuedTarget', () => {
   it('counts what is left as dropped when the time to close is over, a write that hangs included', async () => {
     const { sink, next } = scriptedSink();
     const target = new QueuedTarget('t', sink, LIMITS, services);
-    target.deliver(line('a'), noop);
+    target.deliver(line('a'), noop, 'a');
     const hanging = await next();
-    target.deliver(line('b'), noop);
+    target.deliver(line('b'), noop, 'b');
     const stop = new AbortController();
     const closing = target.close(stop.signal, 'shutdown');
     stop.abort();
@@ -146,10 +146,10 @@ describe('QueuedTarget', () => {
   it('drops all when the sink is gone for good', async () => {
     const { sink, next } = scriptedSink();
     const target = new QueuedTarget('t', sink, LIMITS, services);
-    target.deliver(line('a'), noop);
+    target.deliver(line('a'), noop, 'a');
     (await next()).fail(new SinkGoneError('EPIPE'));
     await target.close(AbortSignal.timeout(5000), 'shutdown');
-    target.deliver(line('b'), noop);
+    target.deliver(line('b'), noop, 'b');
     assert.deepEqual(target.counts(), { seen: 2, delivered: 0, waiting: 0, dropped: { failed: 2 } });
   });
 });

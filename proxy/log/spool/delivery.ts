@@ -1,0 +1,231 @@
+/**
+ * Brings waiting records to one target: in batches, in order, at least once. Each target has a delivery of its own, so that a
+ * slow one, or one that hangs, holds back nobody else.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BusyError, type RecordSink, RefusedError } from '../targets/sink.ts';
+import type { Extent } from './rows.ts';
+import type { Batch } from './storage.ts';
+
+export interface DeliverySource {
+  waiting(): Extent;
+  next(limit: Extent): Batch | undefined;
+  delivered(batch: Batch): void;
+  /** The batch is a single record that the target will never take. */
+  refused(batch: Batch, error: unknown): void;
+}
+
+export interface DeliveryOptions {
+  /** Opens the sink, at the first record and after each change. */
+  readonly open: () => Promise<RecordSink>;
+  /** Opening, or a write, that takes longer has failed. */
+  readonly writeTimeoutMs: number;
+}
+
+export interface DeliveryServices {
+  /** Told when a target begins to fail, with the error, and when it works again. */
+  readonly changed: (error: unknown) => void;
+  /** @returns 0 to 1 */
+  readonly random: () => number;
+}
+
+/** Records that come shortly after each other leave together. */
+const LINGER_MS = 200;
+const RETRY_FIRST_MS = 250;
+const RETRY_LAST_MS = 30_000;
+/** A target may ask for more than we would wait by ourselves, but not for ever. */
+const BUSY_LAST_MS = 300_000;
+const RETRY_HURRY_MS = 250;
+/** A sink that does not come to its end is left behind. */
+const CLOSE_MS = 500;
+
+export class Delivery {
+  readonly #source: DeliverySource;
+  readonly #services: DeliveryServices;
+  #options: DeliveryOptions;
+  #sink: RecordSink | undefined;
+  #wakeUp = Promise.withResolvers<void>();
+  /** Ends a pause early. */
+  #pause = new AbortController();
+  #working = new AbortController();
+  #stopped = false;
+  #hurried = false;
+  #failing = false;
+  /** After a refusal: most records of a batch, and the number up to which the culprit is looked for. */
+  #most = Number.POSITIVE_INFINITY;
+  #suspectThrough = 0;
+  #pauseMs = RETRY_FIRST_MS;
+  /** What the target itself asked for. */
+  #busyMs = 0;
+  readonly #running: Promise<void>;
+
+  constructor(source: DeliverySource, options: DeliveryOptions, services: DeliveryServices) {
+    this.#source = source;
+    this.#options = options;
+    this.#services = services;
+    this.#running = this.#run();
+  }
+
+  /** There may be something to deliver. */
+  wake(): void {
+    this.#wakeUp.resolve();
+    if (this.#isFull()) this.#pause.abort();
+  }
+
+  /** From now on nothing is waited for that could be tried at once. */
+  hurry(): void {
+    this.#hurried = true;
+    this.wake();
+    this.#pause.abort();
+  }
+
+  /** Goes on with another address or other credentials, at once. */
+  change(options: DeliveryOptions): void {
+    this.#options = options;
+    const old = this.#sink;
+    this.#sink = undefined;
+    this.#pauseMs = RETRY_FIRST_MS;
+    this.#working.abort(new Error('The target was changed'));
+    this.#pause.abort();
+    void closeSink(old);
+  }
+
+  /** Breaks off what is being written; it stays waiting. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wakeUp.resolve();
+    this.#pause.abort();
+    this.#working.abort(new Error('The log is being closed'));
+    await this.#running;
+    await closeSink(this.#sink);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      if (this.#source.waiting().records === 0) {
+        await this.#wakeUp.promise;
+        this.#wakeUp = Promise.withResolvers();
+        await this.#linger();
+        continue;
+      }
+      const batch = await this.#attempt();
+      if (batch === 'failed' && !this.#stopped) await this.#backOff();
+    }
+  }
+
+  /** One batch, or the pause that a missing one asks for. */
+  async #attempt(): Promise<'done' | 'failed'> {
+    const options = this.#options;
+    let batch: Batch | undefined;
+    try {
+      const sink = await this.#opened(options);
+      batch = this.#source.next({ ...sink.batch, records: Math.min(sink.batch.records, this.#most) });
+      // It could not be read; that it waits is known all the same.
+      if (batch === undefined) return 'failed';
+      const { records } = batch;
+      await this.#within(options.writeTimeoutMs, (signal) => sink.write(records, signal));
+      this.#succeeded(batch);
+      return 'done';
+    } catch (error) {
+      if (this.#stopped) return 'failed';
+      // What failed is not what is configured now.
+      if (options !== this.#options) return 'done';
+      if (error instanceof RefusedError && batch !== undefined) {
+        this.#narrow(batch, error);
+        return 'done';
+      }
+      this.#failed(error);
+      return 'failed';
+    }
+  }
+
+  async #opened(options: DeliveryOptions): Promise<RecordSink> {
+    if (this.#sink !== undefined) return this.#sink;
+    const opening = options.open();
+    let sink: RecordSink;
+    try {
+      sink = await this.#within(options.writeTimeoutMs, () => opening);
+    } catch (error) {
+      // One that opens all the same is of no use any more.
+      void opening.then(closeSink, () => {});
+      throw error;
+    }
+    if (options !== this.#options) {
+      void closeSink(sink);
+      throw new Error('The target was changed while it was being opened');
+    }
+    this.#sink = sink;
+    return sink;
+  }
+
+  /** What does not listen to the signal must not hold its target's delivery for ever. */
+  async #within<Result>(timeoutMs: number, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    this.#working = new AbortController();
+    const signal = AbortSignal.any([this.#working.signal, AbortSignal.timeout(timeoutMs)]);
+    const aborted = Promise.withResolvers<never>();
+    const abort = (): void => aborted.reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await Promise.race([work(signal), aborted.promise]);
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #succeeded(batch: Batch): void {
+    this.#pauseMs = RETRY_FIRST_MS;
+    const last = batch.records.at(-1)?.seq ?? 0;
+    // Past the batch that was refused and no culprit: it was refused as a whole, for its length perhaps.
+    if (last >= this.#suspectThrough) this.#most *= 2;
+    this.#source.delivered(batch);
+    if (!this.#failing) return;
+    this.#failing = false;
+    this.#services.changed(undefined);
+  }
+
+  /** Halves until the culprit is alone, and drops that one. */
+  #narrow(batch: Batch, error: RefusedError): void {
+    const { length } = batch.records;
+    if (length > 1) {
+      this.#most = Math.ceil(length / 2);
+      this.#suspectThrough = Math.max(this.#suspectThrough, batch.records.at(-1)?.seq ?? 0);
+      return;
+    }
+    this.#most = Number.POSITIVE_INFINITY;
+    this.#suspectThrough = 0;
+    this.#source.refused(batch, error);
+  }
+
+  #failed(error: unknown): void {
+    this.#busyMs = error instanceof BusyError ? Math.min(error.retryAfterMs ?? 0, BUSY_LAST_MS) : 0;
+    this.#failing = true;
+    this.#services.changed(error);
+  }
+
+  async #backOff(): Promise<void> {
+    // Half of it by chance: a target that comes back is not hit by every sidecar in the same moment.
+    const ownMs = this.#pauseMs * (0.5 + this.#services.random() / 2);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, RETRY_LAST_MS);
+    await this.#rest(Math.max(this.#hurried ? RETRY_HURRY_MS : ownMs, this.#busyMs));
+  }
+
+  async #linger(): Promise<void> {
+    if (!this.#hurried && !this.#stopped && !this.#isFull()) await this.#rest(LINGER_MS);
+  }
+
+  async #rest(ms: number): Promise<void> {
+    this.#pause = new AbortController();
+    await sleep(ms, undefined, { signal: this.#pause.signal }).catch(() => {});
+  }
+
+  #isFull(): boolean {
+    const batch = this.#sink?.batch;
+    const { records, bytes } = this.#source.waiting();
+    return batch !== undefined && !this.#failing && (records >= batch.records || bytes >= batch.bytes);
+  }
+}
+
+async function closeSink(sink: RecordSink | undefined): Promise<void> {
+  const late = sleep(CLOSE_MS, undefined, { ref: false });
+  await Promise.race([sink?.close().catch(() => {}), late]);
+}

@@ -1,0 +1,61 @@
+/** What the log and the spool's thread say to each other. */
+import type { NetworkTarget } from '#contract/compiled-targets.ts';
+import type { DropReason, SpoolEvent } from '../../observe/meters.ts';
+import type { Account } from './ledger.ts';
+import type { Extent } from './rows.ts';
+import type { StoreOptions } from './store.ts';
+
+export interface SpoolConfig extends StoreOptions {
+  readonly targets: readonly NetworkTarget[];
+  /** Content of the files that the targets name. */
+  readonly credentials: ReadonlyMap<string, string>;
+}
+
+export type SpoolRequest =
+  | { readonly kind: 'configure'; readonly config: SpoolConfig }
+  /** Records one after the other in one buffer. Answered by `taken`; only then the next may come. */
+  | {
+      readonly kind: 'add';
+      readonly ids: readonly string[];
+      readonly lengths: readonly number[];
+      readonly bytes: Uint8Array;
+      /** Records that were lost before they came here, for every target. */
+      readonly lost: Readonly<Partial<Record<DropReason, number>>>;
+    }
+  /** Deliver all that can be delivered at once; answered by `flushed` when nothing waits any more. */
+  | { readonly kind: 'flush' }
+  /** Answered by a last `report` and `closed`. */
+  | { readonly kind: 'close' };
+
+export type SpoolReply =
+  /** `durable`: they outlive the process. Otherwise `gone` tells of each. */
+  | { readonly kind: 'taken'; readonly durable: boolean }
+  | { readonly kind: 'gone'; readonly ids: readonly string[] }
+  | { readonly kind: 'report'; readonly report: SpoolReport }
+  | {
+      readonly kind: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly message: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    }
+  | { readonly kind: 'event'; readonly event: SpoolEvent }
+  | { readonly kind: 'flushed' }
+  | { readonly kind: 'closed' };
+
+export interface SpoolReport {
+  readonly targets: readonly TargetReport[];
+  /** Records whose bodies were taken out for want of room, since the thread started. */
+  readonly stripped: number;
+}
+
+/** One target: account.seen = account.delivered + waiting.records + the sum of account.dropped. */
+export interface TargetReport {
+  readonly name: string;
+  readonly account: Account;
+  /** What the account held when the thread found it. */
+  readonly base: Account;
+  readonly waiting: Extent;
+  readonly failing?: { readonly sinceEpochMs: number; readonly error: string };
+  /** The config has it no more, and all is said about it. */
+  readonly gone?: true;
+}

@@ -1,0 +1,160 @@
+/** The rows of the spool's records: what they take, and the reading and writing of them. Knows nothing of targets. */
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { SinkRecord } from '../targets/sink.ts';
+import { stripBodies } from './strip.ts';
+
+export interface NewRecord {
+  readonly id: string;
+  /** UTF-8, without newline. */
+  readonly json: Uint8Array;
+}
+
+export interface StoredRecord extends SinkRecord {
+  readonly seq: number;
+}
+
+export interface RowFacts {
+  readonly seq: number;
+  readonly id: string;
+  readonly atEpochMs: number;
+  readonly bytes: number;
+}
+
+export interface Extent {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** What a row takes beside its record: its other columns, and its line in the index of ids. */
+const ROW_BYTES = 160;
+const PAGE_BYTES = 4096;
+const USED = `CASE WHEN bytes < ${PAGE_BYTES} THEN bytes ELSE (bytes + ${PAGE_BYTES - 1}) / ${PAGE_BYTES} * ${PAGE_BYTES} END + ${ROW_BYTES}`;
+
+/** Bytes of the file for a record so long: a long one has its last page for itself. */
+export function rowBytes(bytes: number): number {
+  return ROW_BYTES + (bytes < PAGE_BYTES ? bytes : Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES);
+}
+
+export class RecordRows {
+  readonly #sql: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
+  #usedBytes: number;
+  /** Every row up to here was looked at for bodies to take out. */
+  #strippedThrough: number;
+
+  constructor(db: DatabaseSync) {
+    const names = Object.keys(STATEMENTS) as (keyof typeof STATEMENTS)[];
+    this.#sql = Object.fromEntries(names.map((name) => [name, db.prepare(STATEMENTS[name])])) as {
+      [Name in keyof typeof STATEMENTS]: StatementSync;
+    };
+    this.#usedBytes = numberOf(this.#sql.used.get()?.['used']);
+    this.#strippedThrough = numberOf(this.#sql.strippedThrough.get()?.['seq']);
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Highest number that a row ever had. */
+  lastSeq(): number {
+    return numberOf(this.#sql.lastSeq.get()?.['seq']);
+  }
+
+  /** @returns false when a record with this id is there already */
+  insert({ id, json }: NewRecord, atEpochMs: number): boolean {
+    const { changes } = this.#sql.insert.run(id, atEpochMs, json.byteLength, json);
+    if (changes === 0) return false;
+    this.#usedBytes += rowBytes(json.byteLength);
+    return true;
+  }
+
+  has(id: string): boolean {
+    return this.#sql.has.get(id) !== undefined;
+  }
+
+  /** What lies beyond `after`, up to and with `through`. */
+  extent(after: number, through: number): Extent {
+    const row = this.#sql.extent.get(after, through);
+    return { records: numberOf(row?.['records']), bytes: numberOf(row?.['bytes']) };
+  }
+
+  /** The first records beyond `after`: at least one if there is one, then as many as both limits allow. */
+  page(after: number, through: number, limit: Extent): StoredRecord[] {
+    let bytes = 0;
+    let last = after;
+    for (const row of this.#sql.sizes.all(after, through, limit.records)) {
+      bytes += numberOf(row['bytes']);
+      if (last !== after && bytes > limit.bytes) break;
+      last = numberOf(row['seq']);
+    }
+    return this.#sql.records.all(after, last).map(recordOf);
+  }
+
+  /** The first rows beyond `after`, without their records. */
+  facts(after: number, limit: number): RowFacts[] {
+    return this.#sql.facts.all(after, limit).map((row) => ({
+      seq: numberOf(row['seq']),
+      id: String(row['id']),
+      atEpochMs: numberOf(row['at']),
+      bytes: numberOf(row['bytes']),
+    }));
+  }
+
+  remove({ seq, bytes }: RowFacts): void {
+    this.#sql.remove.run(seq);
+    this.#usedBytes -= rowBytes(bytes);
+  }
+
+  /** Takes the bodies out of the oldest record that still has some. @returns which, and how much shorter it is now */
+  stripNext(): { readonly seq: number; readonly shorterBytes: number } | undefined {
+    for (;;) {
+      const row = this.#sql.unstripped.get(this.#strippedThrough);
+      if (row === undefined) return undefined;
+      const record = recordOf(row);
+      this.#strippedThrough = record.seq;
+      const json = stripBodies(record.json);
+      if (json === undefined || json.length >= record.json.length) continue;
+      this.#sql.strip.run(json, json.length, record.seq);
+      this.#usedBytes += rowBytes(json.length) - rowBytes(record.json.length);
+      return { seq: record.seq, shorterBytes: record.json.length - json.length };
+    }
+  }
+
+  /** @returns what puts the sums back as they are now, for a transaction that fails */
+  mark(): () => void {
+    const usedBytes = this.#usedBytes;
+    const strippedThrough = this.#strippedThrough;
+    return () => {
+      this.#usedBytes = usedBytes;
+      this.#strippedThrough = strippedThrough;
+    };
+  }
+}
+
+const STATEMENTS = {
+  used: `SELECT sum(${USED}) AS used FROM records`,
+  strippedThrough: 'SELECT max(seq) AS seq FROM records WHERE stripped = 1',
+  lastSeq: "SELECT seq FROM sqlite_sequence WHERE name = 'records'",
+  insert: 'INSERT INTO records (id, at, bytes, json) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+  has: 'SELECT 1 FROM records WHERE id = ?',
+  extent: 'SELECT count(*) AS records, sum(bytes) AS bytes FROM records WHERE seq > ? AND seq <= ?',
+  sizes: 'SELECT seq, bytes FROM records WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
+  records: 'SELECT seq, id, json FROM records WHERE seq > ? AND seq <= ? ORDER BY seq',
+  facts: 'SELECT seq, id, at, bytes FROM records WHERE seq > ? ORDER BY seq LIMIT ?',
+  remove: 'DELETE FROM records WHERE seq = ?',
+  unstripped: 'SELECT seq, id, json FROM records WHERE seq > ? ORDER BY seq LIMIT 1',
+  strip: 'UPDATE records SET json = ?, bytes = ?, stripped = 1 WHERE seq = ?',
+} as const;
+
+function recordOf(row: Readonly<Record<string, SQLOutputValue>>): StoredRecord {
+  const json = row['json'];
+  return {
+    seq: numberOf(row['seq']),
+    id: String(row['id']),
+    json: json instanceof Uint8Array ? Buffer.from(json.buffer, json.byteOffset, json.byteLength) : Buffer.alloc(0),
+  };
+}
+
+/** A sum over nothing is NULL. */
+export function numberOf(value: SQLOutputValue | undefined): number {
+  return value === null || value === undefined ? 0 : Number(value);
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
+import type { HttpTarget } from '#contract/compiled-targets.ts';
+import { startReceiver } from '../../../test/support/log-targets/receiver.ts';
+import { readSpool } from '../../../test/support/spool-file.ts';
+import type { RecordResult } from '../../observe/meters.ts';
+import { createLogger } from '../logger.ts';
+import type { SpoolConfig, SpoolRequest } from './messages.ts';
+import { Spool } from './spool.ts';
+import { SpoolThread, type SpoolThreadEvents } from './spool-thread.ts';
+
+const http = (url: string): HttpTarget => ({
+  kind: 'http',
+  name: 'store',
+  url,
+  timeoutMs: 5_000,
+  format: 'ndjson',
+  maxRecords: 500,
+  maxBytes: 1 << 20,
+  gzip: false,
+});
+const configOf = (...targets: HttpTarget[]): SpoolConfig => ({
+  targets,
+  credentials: new Map(),
+  maxBytes: 1 << 26,
+  maxAgeMs: 1 << 30,
+  keepMs: 5_000,
+});
+
+describe('Spool', () => {
+  let state = '';
+  beforeEach(() => {
+    state = mkdtempSync(join(tmpdir(), 'sluice-thread-'));
+  });
+  afterEach(() => rmSync(state, { recursive: true }));
+
+  /** A spool with its thread, what its metrics were told, and what became of each record. */
+  async function open(t: TestContext) {
+    const receiver = await startReceiver(t);
+    const told = new Map<string, number>();
+    const add = (name: string, count: number): void => void told.set(name, (told.get(name) ?? 0) + count);
+    const lines: Record<string, unknown>[] = [];
+    let thread: SpoolThread | undefined;
+    const spool = new Spool(configOf(http(receiver.url)), {
+      stateDirectory: state,
+      services: {
+        metrics: {
+          logged: (_target: string, result: RecordResult, records: number) => add(result, records),
+          waiting: (_target: string, records: number) => void told.set('waiting', records),
+          forgetTarget: () => {},
+          spoolEvent: add,
+        },
+        logger: createLogger({ write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) }),
+        isLocal: () => false,
+      },
+      startThread: (stateDirectory, events) => (thread = new SpoolThread(stateDirectory, events)),
+    });
+    const fates = new Map<string, string[]>();
+    const deliver = (id: string, padding = 50): void => {
+      const line = Buffer.from(`${JSON.stringify({ id, text: 'x'.repeat(padding) })}\n`);
+      spool.deliver(line, (fate) => fates.set(id, [...(fates.get(id) ?? []), fate]), id);
+      assertBalanced(spool);
+    };
+    /** A message that it cannot understand ends it. */
+    const crash = (): void => thread?.post({ kind: 'add' } as never);
+    return { spool, receiver, told, lines, fates, deliver, crash };
+  }
+
+  function assertBalanced(spool: Spool): void {
+    const [state] = spool.states();
+    if (state === undefined) return;
+    const dropped = Object.values(state.dropped).reduce((sum, records) => sum + records, 0);
+    assert.equal(state.seen, state.delivered + state.waiting + dropped, JSON.stringify(state));
+  }
+
+  it('settles each record once, when it is written down, and delivers it', async (t) => {
+    const { spool, receiver, told, fates, deliver } = await open(t);
+    for (let n = 0; n < 1000; n++) deliver(`r${n}`, n);
+    await spool.close(AbortSignal.timeout(20_000), 'shutdown');
+    assertBalanced(spool);
+    assert.equal(receiver.stored.size, 1000);
+    assert.ok([...fates.values()].every((each) => each.join() === 'delivered') && fates.size === 1000);
+    assert.deepEqual([told.get('delivered'), told.get('waiting')], [1000, 0]);
+    assert.deepEqual(readSpool(state)['store'], { seen: 1000, delivered: 1000, waiting: 0, dropped: {} });
+  });
+
+  it('drops the oldest when more comes than the thread can take, and writes that down too', async (t) => {
+    const { spool, receiver, told, fates, deliver } = await open(t);
+    for (let n = 0; n < 12_000; n++) deliver(`r${n}`, 0);
+    await spool.close(AbortSignal.timeout(20_000), 'shutdown');
+    // One leaves at once, and ten thousand may wait for it.
+    const dropped = { overflow: 1_999 };
+    assert.equal(receiver.stored.size, 10_001);
+    assert.deepEqual(
+      ['r0', 'r1', 'r1999', 'r2000'].map((id) => fates.get(id)?.join()),
+      ['delivered', 'overflow', 'overflow', 'delivered'],
+    );
+    assert.deepEqual([told.get('delivered'), told.get('dropped_overflow')], [10_001, 1_999]);
+    assert.deepEqual(readSpool(state)['store'], { seen: 12_000, delivered: 10_001, waiting: 0, dropped });
+  });
+
+  it('loses nothing when its thread ends unasked, and starts it again', async (t) => {
+    const { spool, receiver, told, lines, fates, deliver, crash } = await open(t);
+    for (let n = 0; n < 3000; n++) {
+      deliver(`r${n}`);
+      if (n % 1000 === 500) {
+        crash();
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+    while (receiver.stored.size < 3000) await receiver.asked();
+    await spool.close(AbortSignal.timeout(20_000), 'shutdown');
+    assertBalanced(spool);
+    assert.ok([...fates.values()].every((each) => each.join() === 'delivered') && fates.size === 3000);
+    assert.ok((told.get('restarted') ?? 0) >= 1);
+    assert.ok(lines.some(({ message }) => String(message).startsWith('The spool thread ended')));
+    assert.equal(told.get('delivered'), 3000, 'nothing is counted twice over a restart');
+    assert.deepEqual(readSpool(state)['store'], { seen: 3000, delivered: 3000, waiting: 0, dropped: {} });
+  });
+
+  it('drops a batch over which its thread ended three times, and goes on with the next one', async () => {
+    const posted: string[] = [];
+    let events: SpoolThreadEvents | undefined;
+    const thread = {
+      running: true,
+      post: (request: SpoolRequest) => void (request.kind === 'add' && posted.push(request.ids.join())),
+      hold: () => {},
+      terminate: () => Promise.resolve(),
+    };
+    const metrics = { logged: () => {}, waiting: () => {}, forgetTarget: () => {}, spoolEvent: () => {} };
+    const spool = new Spool(configOf(http('http://127.0.0.1:9/')), {
+      stateDirectory: state,
+      services: { metrics, logger: createLogger({ write: () => {} }), isLocal: () => false },
+      startThread: (_directory, heard) => {
+        events = heard;
+        return thread as unknown as SpoolThread;
+      },
+    });
+    const fates: string[] = [];
+    for (const id of ['poison', 'good']) spool.deliver(Buffer.from('{}\n'), (fate) => fates.push(`${id} ${fate}`), id);
+    for (let n = 0; n < 3; n++) {
+      events?.ended(new Error('out of memory'));
+      events?.started();
+    }
+    events?.reply({ kind: 'taken', durable: true });
+    assert.deepEqual(posted, ['poison', 'poison', 'poison', 'good']);
+    assert.deepEqual(fates, ['poison failed', 'good delivered']);
+  });
+
+  it('leaves what it cannot write down in time to the journal', async (t) => {
+    const { spool, told, fates, deliver } = await open(t);
+    for (let n = 0; n < 5; n++) deliver(`r${n}`);
+    await spool.close(AbortSignal.abort(), 'shutdown');
+    deliver('late');
+    assert.equal(fates.get('late')?.join(), 'shutdown');
+    const outcomes = [...fates.values()].map((each) => each.join());
+    assert.equal(outcomes.length, 6);
+    assert.equal((told.get('dropped_shutdown') ?? 0) + (readSpool(state)['store']?.seen ?? 0), 6);
+  });
+});

@@ -1,0 +1,243 @@
+/**
+ * The network targets together, as the log sees them: lines go to the spool's thread, and are settled once it has written them
+ * down. One batch is under way at a time; what comes meanwhile waits here, within bounds, and leaves as the next one.
+ */
+import type { DropReason } from '../../observe/meters.ts';
+import { LineQueue, type QueuedLine, type Settled } from '../targets/line-queue.ts';
+import type { Target, TargetServices, TargetState } from '../targets/target.ts';
+import type { SpoolConfig, SpoolReply } from './messages.ts';
+import { SpoolThread, type SpoolThreadEvents } from './spool-thread.ts';
+import { Tally, type TallyServices } from './tally.ts';
+
+export interface SpoolOptions {
+  readonly stateDirectory: string;
+  readonly services: TargetServices & TallyServices;
+  /** @default a thread of its own */
+  readonly startThread?: (stateDirectory: string, events: SpoolThreadEvents) => SpoolThread;
+}
+
+const MIB = 1024 ** 2;
+/** What may wait for the thread. */
+const QUEUE = { bytes: 16 * MIB, records: 10_000 };
+const BATCH_BYTES = MIB;
+/** How long the last records may take to be written down, and the thread to close, when the time for deliveries is over. */
+const COMMIT_MS = 300;
+const CLOSE_MS = 900;
+/** A batch that the thread ended over so often is taken to be the reason. */
+const MOST_CRASHES = 3;
+
+export class Spool implements Target {
+  readonly #services: SpoolOptions['services'];
+  readonly #thread: SpoolThread;
+  readonly #queue = new LineQueue(QUEUE);
+  readonly #tally: Tally;
+  #config: SpoolConfig;
+  /** With the thread at the moment, not written down yet. */
+  #sending: readonly QueuedLine[] = [];
+  #underWay = false;
+  /** How often the thread ended since it last took a batch. */
+  #crashes = 0;
+  /** In the thread's memory alone. */
+  readonly #held = new Map<string, Settled>();
+  /** Lost before they reached the thread, which has not heard of them yet. */
+  #lost: Partial<Record<DropReason, number>> = {};
+  #closed: DropReason | undefined;
+  #changed = Promise.withResolvers<void>();
+  #flushed = false;
+  #ended = false;
+
+  /** Starts the thread. */
+  constructor(config: SpoolConfig, { stateDirectory, services, startThread = ownThread }: SpoolOptions) {
+    this.#config = config;
+    this.#services = services;
+    this.#tally = new Tally(services);
+    this.#tally.configure(config.targets.map(({ name }) => name));
+    this.#thread = startThread(stateDirectory, {
+      reply: (reply) => this.#hear(reply),
+      started: () => this.#greet(),
+      ended: (error) => this.#threadEnded(error),
+    });
+  }
+
+  configure(config: SpoolConfig): void {
+    this.#config = config;
+    this.#tally.configure(config.targets.map(({ name }) => name));
+    this.#thread.post({ kind: 'configure', config });
+  }
+
+  deliver(bytes: Buffer, settled: Settled, id: string): void {
+    if (this.#closed !== undefined) {
+      this.#drop([{ bytes, settled, id }], this.#closed);
+      return;
+    }
+    this.#drop(this.#queue.push({ bytes, settled, id }), 'overflow');
+    this.#send();
+    this.#tellWaiting();
+  }
+
+  lose(reason: DropReason): void {
+    this.#lose(reason, 1);
+    this.#send();
+  }
+
+  states(): readonly TargetState[] {
+    return this.#tally.states();
+  }
+
+  async close(signal: AbortSignal, reason: DropReason): Promise<void> {
+    this.#thread.hold();
+    this.#send();
+    await this.#until(() => this.#unwritten === 0, signal);
+    await this.#until(() => this.#unwritten === 0, AbortSignal.timeout(COMMIT_MS));
+    this.#thread.post({ kind: 'flush' });
+    await this.#until(() => this.#flushed || !this.#thread.running, signal);
+    this.#closed = reason;
+    this.#drop(this.#queue.clear(), reason);
+    this.#thread.post({ kind: 'close' });
+    await this.#until(() => this.#ended || !this.#thread.running, AbortSignal.timeout(CLOSE_MS));
+    await this.#thread.terminate();
+    // What was under way may have been taken while the thread closed.
+    this.#drop(this.#sending, reason);
+    this.#sending = [];
+    for (const settled of this.#held.values()) settled(reason);
+    this.#held.clear();
+    this.#tellClosed();
+  }
+
+  get #unwritten(): number {
+    return this.#queue.records + this.#sending.length;
+  }
+
+  #greet(): void {
+    this.#thread.post({ kind: 'configure', config: this.#config });
+    this.#underWay = false;
+    // The thread knows a record by its id: one that was written down before the old thread ended stays one.
+    if (this.#sending.length > 0) this.#post(this.#sending);
+    else this.#send();
+  }
+
+  #send(): void {
+    if (!this.#thread.running || this.#underWay) return;
+    if (this.#queue.records === 0 && Object.keys(this.#lost).length === 0) return;
+    this.#sending = this.#queue.take(BATCH_BYTES);
+    this.#post(this.#sending);
+  }
+
+  #post(lines: readonly QueuedLine[]): void {
+    const lengths = lines.map(({ bytes }) => bytes.length - 1);
+    const bytes = new Uint8Array(new ArrayBuffer(lengths.reduce((sum, length) => sum + length, 0)));
+    let at = 0;
+    for (const line of lines) {
+      // Without its newline.
+      bytes.set(line.bytes.subarray(0, -1), at);
+      at += line.bytes.length - 1;
+    }
+    const lost = this.#lost;
+    this.#lost = {};
+    this.#underWay = true;
+    this.#thread.post({ kind: 'add', ids: lines.map(({ id }) => id), lengths, bytes, lost }, [bytes.buffer]);
+  }
+
+  #hear(reply: SpoolReply): void {
+    switch (reply.kind) {
+      case 'taken':
+        this.#taken(reply.durable);
+        break;
+      case 'gone':
+        for (const id of reply.ids) this.#gone(id);
+        break;
+      case 'report':
+        this.#tally.hear(reply.report);
+        this.#tellWaiting();
+        break;
+      case 'log':
+        this.#services.logger[reply.level](reply.message, { ...reply.fields });
+        break;
+      case 'event':
+        this.#services.metrics.spoolEvent(reply.event, 1);
+        break;
+      case 'flushed':
+        this.#flushed = true;
+        break;
+      case 'closed':
+        this.#ended = true;
+        break;
+    }
+    this.#notify();
+  }
+
+  #taken(durable: boolean): void {
+    const taken = this.#sending;
+    this.#sending = [];
+    this.#underWay = false;
+    this.#crashes = 0;
+    for (const { id, settled } of taken) {
+      if (durable) settled('delivered');
+      else this.#held.set(id, settled);
+    }
+    this.#send();
+  }
+
+  #gone(id: string): void {
+    this.#held.get(id)?.('delivered');
+    this.#held.delete(id);
+  }
+
+  #threadEnded(error: unknown): void {
+    this.#services.metrics.spoolEvent('restarted', 1);
+    this.#services.logger.error('The spool thread ended: it is started again', { error, inMemory: this.#held.size });
+    this.#crashes += 1;
+    if (this.#crashes >= MOST_CRASHES) {
+      this.#drop(this.#sending, 'failed');
+      this.#sending = [];
+    }
+    const held = [...this.#held.values()];
+    this.#held.clear();
+    if (held.length > 0) this.#lose('failed', held.length);
+    for (const settled of held) settled('failed');
+    this.#notify();
+  }
+
+  #lose(reason: DropReason, records: number): void {
+    this.#tally.lost(reason, records);
+    // What a shutdown cut off is found in the journal by the next start, and counted then.
+    if (reason !== 'shutdown') this.#lost[reason] = (this.#lost[reason] ?? 0) + records;
+  }
+
+  #drop(lines: readonly QueuedLine[], reason: DropReason): void {
+    if (lines.length === 0) return;
+    this.#lose(reason, lines.length);
+    for (const { settled } of lines) settled(reason);
+  }
+
+  #tellWaiting(): void {
+    this.#tally.waiting({ records: this.#unwritten, bytes: this.#queue.bytes });
+  }
+
+  /** One line that accounts for everything at the end. */
+  #tellClosed(): void {
+    const targets = Object.fromEntries(
+      this.states().map(({ name, delivered, waiting, dropped }) => [name, { delivered, waiting, dropped }]),
+    );
+    const left = this.states().some(({ waiting }) => waiting > 0);
+    const message = left ? 'Log closed; what waits stays in the spool for the next start' : 'Log closed';
+    this.#services.logger[left ? 'warn' : 'info'](message, { targets });
+  }
+
+  async #until(reached: () => boolean, signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<void>();
+    const abort = (): void => aborted.resolve();
+    signal.addEventListener('abort', abort, { once: true });
+    while (!reached() && !signal.aborted) await Promise.race([this.#changed.promise, aborted.promise]);
+    signal.removeEventListener('abort', abort);
+  }
+
+  #notify(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}
+
+function ownThread(stateDirectory: string, events: SpoolThreadEvents): SpoolThread {
+  return new SpoolThread(stateDirectory, events);
+}

@@ -1,0 +1,298 @@
+/**
+ * One database of the spool: the records, and for each target a cursor into them. Every change is one transaction, the counts of
+ * the ledger included, so that what a killed process leaves adds up.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import type { DropReason } from '../../observe/meters.ts';
+import { AccountRows } from './account-rows.ts';
+import { type Ledger, sumOf } from './ledger.ts';
+import {
+  type Extent,
+  type NewRecord,
+  numberOf,
+  RecordRows,
+  type RowFacts,
+  rowBytes,
+  type StoredRecord,
+} from './rows.ts';
+
+export interface StoreOptions {
+  /** Most bytes of the file that records may take; a single longer one is taken all the same. */
+  readonly maxBytes: number;
+  /** A record that nobody took for so long is dropped. */
+  readonly maxAgeMs: number;
+  /** How long a record stays after every target took it, as far as there is room. */
+  readonly keepMs: number;
+}
+
+/** Where a target is. */
+interface Subscription {
+  readonly cursor: number;
+  /** What lies beyond the cursor. */
+  readonly waiting: Extent;
+  /** Of a target that was removed: records beyond this are not for it. */
+  readonly end?: number;
+}
+
+/** Rows that one transaction of the upkeep handles at most: none shall keep new records waiting. */
+const UPKEEP_ROWS = 500;
+const REFUSED_ROWS = 1000;
+
+export class SpoolStore {
+  options: StoreOptions;
+  readonly #db: DatabaseSync;
+  readonly #ledger: Ledger;
+  readonly #rows: RecordRows;
+  readonly #accounts: AccountRows;
+  readonly #elsewhere: (target: string) => number;
+  readonly #gone: (id: string) => void;
+  /** Values are replaced, never changed. */
+  #subscriptions = new Map<string, Subscription>();
+  #stripped = 0;
+
+  /**
+   * @param elsewhere how many records of a target lie in another store: they are no part of what this one writes down
+   * @param gone told of each record that is removed
+   */
+  constructor(
+    db: DatabaseSync,
+    options: StoreOptions,
+    ledger: Ledger,
+    elsewhere: (target: string) => number = () => 0,
+    gone: (id: string) => void = () => {},
+  ) {
+    this.#db = db;
+    this.options = options;
+    this.#ledger = ledger;
+    this.#elsewhere = elsewhere;
+    this.#gone = gone;
+    this.#rows = new RecordRows(db);
+    this.#accounts = new AccountRows(db, ledger, elsewhere);
+    for (const { name, cursor } of this.#accounts.active()) this.#subscribe(name, cursor);
+  }
+
+  get usedBytes(): number {
+    return this.#rows.usedBytes;
+  }
+
+  /** Records whose bodies this process took out for want of room. */
+  get stripped(): number {
+    return this.#stripped;
+  }
+
+  get targets(): readonly string[] {
+    return [...this.#subscriptions.keys()];
+  }
+
+  waiting(target: string): Extent {
+    return this.#subscriptions.get(target)?.waiting ?? NOTHING;
+  }
+
+  /** From now on the target gets what comes in; one that is there already goes on where it was. */
+  subscribe(target: string): void {
+    const known = this.#subscriptions.get(target);
+    if (known !== undefined && known.end === undefined) return;
+    this.#transaction(() => {
+      if (known !== undefined) this.#retire(target);
+      this.#subscribe(target, this.#rows.lastSeq());
+    });
+  }
+
+  /** The target still gets what waits for it, and nothing that comes in. */
+  finish(target: string): void {
+    const known = this.#subscriptions.get(target);
+    if (known !== undefined && known.end === undefined) this.#set(target, { ...known, end: this.#rows.lastSeq() });
+  }
+
+  /** Takes the target off; what still waits for it is dropped. */
+  remove(target: string): void {
+    if (this.#subscriptions.has(target)) this.#transaction(() => this.#retire(target));
+  }
+
+  /** Takes records in, for every target. One that is there already is passed over. @throws what SQLite throws; then nothing changed */
+  add(records: readonly NewRecord[], atEpochMs: number): void {
+    this.#transaction(() => {
+      for (const record of records) {
+        if (this.#rows.has(record.id)) continue;
+        this.#makeRoom(rowBytes(record.json.byteLength));
+        this.#rows.insert(record, atEpochMs);
+        const bytes = record.json.byteLength;
+        for (const [name, { waiting, ...rest }] of this.#subscriptions) {
+          if (rest.end !== undefined) continue;
+          this.#ledger.saw(name, 1);
+          this.#set(name, { ...rest, waiting: { records: waiting.records + 1, bytes: waiting.bytes + bytes } });
+        }
+      }
+    });
+  }
+
+  /** The first records that wait for the target. */
+  batch(target: string, limit: Extent): StoredRecord[] {
+    const subscription = this.#subscriptions.get(target);
+    if (subscription === undefined || subscription.waiting.records === 0) return [];
+    return this.#rows.page(subscription.cursor, subscription.end ?? Number.MAX_SAFE_INTEGER, limit);
+  }
+
+  /**
+   * The target is done with every record up to this one.
+   * @throws what SQLite throws; the target is done all the same, and it is written down with the next change
+   */
+  settle(target: string, throughSeq: number, fate: 'delivered' | DropReason): void {
+    this.#settle(target, throughSeq, fate);
+    this.save();
+  }
+
+  /** Writes the counts and cursors down. */
+  save(): void {
+    this.#transaction(() => {});
+  }
+
+  /** Keeps the id of a record that a target refused. */
+  noteRefused(target: string, id: string, atEpochMs: number, error: string): void {
+    this.#transaction(() => this.#accounts.noteRefused({ target, id, atEpochMs, error }, REFUSED_ROWS));
+  }
+
+  /**
+   * Drops what waited too long, and removes what everybody took.
+   * @returns ids of removed records; as many as `UPKEEP_ROWS`: there may be more to do
+   */
+  upkeep(nowEpochMs: number): string[] {
+    const { maxAgeMs, keepMs } = this.options;
+    const oldest = this.#rows.facts(0, UPKEEP_ROWS);
+    const old = this.#rows.facts(this.#settledThrough(), UPKEEP_ROWS);
+    const expired = old.filter(({ atEpochMs }) => atEpochMs < nowEpochMs - maxAgeMs).at(-1);
+    const removable = (row: RowFacts): boolean =>
+      row.seq <= this.#settledThrough() && row.atEpochMs <= nowEpochMs - keepMs;
+    if (expired === undefined && !oldest.some(removable)) return [];
+    return this.#transaction(() => {
+      if (expired !== undefined) this.#dropThrough(expired.seq, 'expired');
+      const removed = oldest.filter(removable);
+      for (const row of removed) this.#remove(row);
+      return removed.map(({ id }) => id);
+    });
+  }
+
+  /** Gives free pages back to the file system, a few at a time. @returns whether there are more */
+  shrink(): boolean {
+    const free = (): number => numberOf(this.#db.prepare('PRAGMA freelist_count').get()?.['freelist_count']);
+    if (free() === 0) return false;
+    this.#db.exec('PRAGMA incremental_vacuum(256)');
+    return free() > 0;
+  }
+
+  /** Moves what is in the log into the file, which lets a full disk take a little more. */
+  checkpoint(): void {
+    this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #subscribe(target: string, cursor: number): void {
+    this.#set(target, { cursor, waiting: this.#rows.extent(cursor, Number.MAX_SAFE_INTEGER) });
+    const { seen, delivered, dropped } = this.#ledger.account(target);
+    // Only a file that was tampered with does not add up; from here on it does.
+    const lost = seen - delivered - sumOf(dropped) - this.waiting(target).records - this.#elsewhere(target);
+    if (lost > 0) this.#ledger.dropped(target, 'corrupt', lost);
+    else this.#ledger.saw(target, -lost);
+  }
+
+  #retire(target: string): void {
+    this.#settle(target, Number.MAX_SAFE_INTEGER, 'removed');
+    this.#subscriptions.delete(target);
+    this.#accounts.retire(target);
+  }
+
+  #settle(target: string, throughSeq: number, fate: 'delivered' | DropReason): void {
+    const known = this.#subscriptions.get(target);
+    if (known === undefined || throughSeq <= known.cursor) return;
+    const through = Math.min(throughSeq, known.end ?? Number.MAX_SAFE_INTEGER, this.#rows.lastSeq());
+    const { records, bytes } = this.#rows.extent(known.cursor, through);
+    if (fate === 'delivered') this.#ledger.delivered(target, records);
+    else this.#ledger.dropped(target, fate, records);
+    const waiting = { records: known.waiting.records - records, bytes: known.waiting.bytes - bytes };
+    this.#set(target, { ...known, cursor: Math.max(known.cursor, through), waiting });
+  }
+
+  #dropThrough(seq: number, reason: DropReason): void {
+    for (const name of this.#subscriptions.keys()) this.#settle(name, seq, reason);
+  }
+
+  /** Policy of a full spool: first what everybody took, then the oldest bodies, then the oldest records. */
+  #makeRoom(bytes: number): void {
+    while (this.#rows.usedBytes + bytes > this.options.maxBytes) {
+      const [oldest] = this.#rows.facts(0, 1);
+      if (oldest === undefined) return;
+      if (oldest.seq > this.#settledThrough()) {
+        if (this.#strip()) continue;
+        this.#dropThrough(oldest.seq, 'spool_full');
+      }
+      this.#remove(oldest);
+    }
+  }
+
+  #remove(row: RowFacts): void {
+    this.#rows.remove(row);
+    this.#gone(row.id);
+  }
+
+  #strip(): boolean {
+    const stripped = this.#rows.stripNext();
+    if (stripped === undefined) return false;
+    this.#stripped++;
+    for (const [name, known] of this.#subscriptions) {
+      if (known.cursor >= stripped.seq || stripped.seq > (known.end ?? stripped.seq)) continue;
+      const { records, bytes } = known.waiting;
+      this.#set(name, { ...known, waiting: { records, bytes: bytes - stripped.shorterBytes } });
+    }
+    return true;
+  }
+
+  /** Nobody waits for a record up to here. */
+  #settledThrough(): number {
+    let through = Number.MAX_SAFE_INTEGER;
+    for (const { cursor, waiting } of this.#subscriptions.values()) {
+      if (waiting.records > 0) through = Math.min(through, cursor);
+    }
+    return through;
+  }
+
+  #set(target: string, subscription: Subscription): void {
+    this.#subscriptions.set(target, subscription);
+  }
+
+  #transaction<Result>(work: () => Result): Result {
+    const undo = [this.#ledger.mark(), this.#rows.mark(), this.#mark()];
+    try {
+      this.#db.exec('BEGIN IMMEDIATE');
+      const result = work();
+      for (const [name, { cursor }] of this.#subscriptions) this.#accounts.save(name, cursor);
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      for (const each of undo) each();
+      rollBack(this.#db);
+      throw error;
+    }
+  }
+
+  #mark(): () => void {
+    const subscriptions = new Map(this.#subscriptions);
+    const stripped = this.#stripped;
+    return () => {
+      this.#subscriptions = subscriptions;
+      this.#stripped = stripped;
+    };
+  }
+}
+
+const NOTHING: Extent = { records: 0, bytes: 0 };
+
+function rollBack(db: DatabaseSync): void {
+  try {
+    if (db.isTransaction) db.exec('ROLLBACK');
+  } catch {
+    // The failure that brought us here is the one to tell.
+  }
+}

@@ -1,0 +1,126 @@
+/** What the log knows of each network target: the thread's last report, and what never reached the thread. */
+import { DROP_REASONS, type DropReason, type Metrics } from '../../observe/meters.ts';
+import type { TargetState } from '../targets/target.ts';
+import { type Dropped, sumOf } from './ledger.ts';
+import type { SpoolReport, TargetReport } from './messages.ts';
+import type { Extent } from './rows.ts';
+
+export interface TallyServices {
+  readonly metrics: Pick<Metrics, 'logged' | 'waiting' | 'forgetTarget' | 'spoolEvent'>;
+  /** Whether a target of this name is served by somebody else, so that its gauges must stay. */
+  readonly isLocal: (name: string) => boolean;
+}
+
+/** What the metrics were told of, in terms of the thread's accounts. */
+interface Told {
+  readonly delivered: number;
+  readonly dropped: Dropped;
+}
+
+export class Tally {
+  readonly #services: TallyServices;
+  /** Those of the config. */
+  #names: readonly string[] = [];
+  readonly #reports = new Map<string, TargetReport>();
+  readonly #told = new Map<string, Told>();
+  #stripped = 0;
+  /** On its way to the thread, for every target. */
+  #unwritten: Extent = { records: 0, bytes: 0 };
+
+  constructor(services: TallyServices) {
+    this.#services = services;
+  }
+
+  configure(names: readonly string[]): void {
+    this.#names = names;
+  }
+
+  /** Records that no target will get; the thread hears of them later. */
+  lost(reason: DropReason, records: number): void {
+    for (const name of this.#names) {
+      const { delivered, dropped } = this.#told.get(name) ?? { delivered: 0, dropped: {} };
+      this.#told.set(name, { delivered, dropped: { ...dropped, [reason]: (dropped[reason] ?? 0) + records } });
+      this.#services.metrics.logged(name, `dropped_${reason}`, records);
+    }
+  }
+
+  waiting(unwritten: Extent): void {
+    this.#unwritten = unwritten;
+    for (const name of this.#names) this.#gauge(name);
+  }
+
+  hear({ targets, stripped }: SpoolReport): void {
+    for (const report of targets) this.#hearOf(report);
+    // A thread that was started again begins at 0.
+    const more = stripped >= this.#stripped ? stripped - this.#stripped : stripped;
+    this.#services.metrics.spoolEvent('stripped', more);
+    this.#stripped = stripped;
+  }
+
+  /** At any time: seen = delivered + waiting + the sum of dropped. */
+  states(): TargetState[] {
+    return this.#names.map((name) => {
+      const report = this.#reports.get(name);
+      const account = report?.account ?? { seen: 0, delivered: 0, dropped: {} };
+      const dropped = most(account.dropped, this.#told.get(name)?.dropped ?? {});
+      const unheard = sumOf(dropped) - sumOf(account.dropped);
+      return {
+        name,
+        ...stateOf(report),
+        seen: account.seen + unheard + this.#unwritten.records,
+        delivered: account.delivered,
+        waiting: (report?.waiting.records ?? 0) + this.#unwritten.records,
+        dropped,
+      };
+    });
+  }
+
+  #hearOf(report: TargetReport): void {
+    const { name, account, base } = report;
+    const before = this.#reports.get(name);
+    let told = this.#told.get(name) ?? { delivered: 0, dropped: {} };
+    // What earlier processes did is no part of this one's metrics; nor can anything be less than it was, but in a new file.
+    if (before === undefined) told = { delivered: base.delivered, dropped: sum(base.dropped, told.dropped) };
+    else if (account.seen < before.account.seen) told = base;
+    this.#services.metrics.logged(name, 'delivered', Math.max(0, account.delivered - told.delivered));
+    for (const reason of DROP_REASONS) {
+      const more = (account.dropped[reason] ?? 0) - (told.dropped[reason] ?? 0);
+      if (more > 0) this.#services.metrics.logged(name, `dropped_${reason}`, more);
+    }
+    this.#told.set(name, { delivered: account.delivered, dropped: most(account.dropped, told.dropped) });
+    this.#reports.set(name, report);
+    if (report.gone && !this.#names.includes(name)) {
+      if (!this.#services.isLocal(name)) this.#services.metrics.forgetTarget(name);
+    } else if (this.#names.includes(name)) this.#gauge(name);
+  }
+
+  #gauge(name: string): void {
+    const { records, bytes } = this.#reports.get(name)?.waiting ?? { records: 0, bytes: 0 };
+    const unwritten = this.#unwritten;
+    this.#services.metrics.waiting(name, records + unwritten.records, bytes + unwritten.bytes);
+  }
+}
+
+function stateOf(report: TargetReport | undefined): Pick<TargetState, 'state' | 'failingSince' | 'error'> {
+  const failing = report?.failing;
+  if (failing === undefined) return { state: 'ok' };
+  const failingSince = new Date(failing.sinceEpochMs).toISOString();
+  return { state: 'failing', failingSince, error: failing.error };
+}
+
+function most(a: Dropped, b: Dropped): Dropped {
+  return merge(a, b, Math.max);
+}
+
+function sum(a: Dropped, b: Dropped): Dropped {
+  return merge(a, b, (one, other) => one + other);
+}
+
+function merge(a: Dropped, b: Dropped, by: (a: number, b: number) => number): Dropped {
+  return Object.fromEntries(
+    DROP_REASONS.flatMap((reason) => {
+      const records = by(a[reason] ?? 0, b[reason] ?? 0);
+      return records > 0 ? [[reason, records] as const] : [];
+    }),
+  );
+}

@@ -1,0 +1,147 @@
+/** The HTTP client of the network targets: one request at a time over one kept connection, with a limit on the whole of it. */
+import type { Dispatcher } from 'undici';
+import Pool from 'undici/lib/dispatcher/pool.js';
+
+export interface HttpRequest {
+  readonly method: 'POST' | 'PUT';
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  /** The beginning of the body, at most 64 KiB. */
+  readonly body: Buffer;
+}
+
+export interface HttpClientOptions {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  readonly timeoutMs: number;
+  /** PEM bundle to trust instead of the public authorities. */
+  readonly ca?: string;
+}
+
+const MAX_REPLY_BYTES = 64 * 1024;
+const KEEP_ALIVE_MS = 30_000;
+
+export class HttpClient {
+  readonly origin: string;
+  readonly #timeoutMs: number;
+  readonly #pool: Dispatcher;
+
+  /** @throws Error when `ca` is no PEM bundle */
+  constructor({ origin, timeoutMs, ca }: HttpClientOptions) {
+    this.origin = origin;
+    this.#timeoutMs = timeoutMs;
+    this.#pool = new Pool(origin, {
+      connections: 1,
+      allowH2: false,
+      pipelining: 1,
+      // The one limit is ours: undici's stand still while the other side takes its time with single bytes.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connect: { ...(ca !== undefined && { ca }), timeout: timeoutMs, allowH2: false },
+    });
+  }
+
+  /**
+   * Redirects are not followed: they would carry records and credentials elsewhere.
+   * @throws Error that names the origin and a code; whatever the signal's reason is
+   */
+  async send(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+    signal.throwIfAborted();
+    const limit = AbortSignal.timeout(this.#timeoutMs);
+    const exchange = new Exchange(AbortSignal.any([signal, limit]));
+    try {
+      return await exchange.run(this.#pool, this.origin, request);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (limit.aborted)
+        throw new Error(`Got no answer from "${this.origin}" within the target's timeout of ${this.#timeoutMs} ms`);
+      // Codes only: a message may quote what was sent.
+      throw new Error(`Cannot reach "${this.origin}": ${codeOf(error)}`);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}
+
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #signal: AbortSignal;
+  readonly #settled = Promise.withResolvers<HttpReply>();
+  readonly #onAbort = (): void => {
+    this.#controller?.abort(this.#signal.reason as Error);
+    this.#settled.reject(this.#signal.reason as Error);
+  };
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #headers: Readonly<Record<string, string | string[] | undefined>> = {};
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  async run(pool: Dispatcher, origin: string, request: HttpRequest): Promise<HttpReply> {
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+    try {
+      pool.dispatch({ origin, ...request, headers: { ...request.headers } }, this);
+      return await this.#settled.promise;
+    } finally {
+      this.#signal.removeEventListener('abort', this.#onAbort);
+    }
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // A connect cannot be aborted; this is the first chance, before a byte leaves.
+    if (this.#signal.aborted) controller.abort(this.#signal.reason as Error);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Dispatcher.ResponseData['headers'],
+  ): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#bytes >= MAX_REPLY_BYTES) return;
+    this.#chunks.push(chunk.subarray(0, MAX_REPLY_BYTES - this.#bytes));
+    this.#bytes += chunk.length;
+  }
+
+  onResponseEnd(): void {
+    const headers = this.#headers;
+    this.#settled.resolve({
+      status: this.#status,
+      header: (name) => {
+        const value = headers[name];
+        return Array.isArray(value) ? value[0] : value;
+      },
+      body: Buffer.concat(this.#chunks),
+    });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#settled.reject(error);
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : 'the connection broke';
+}

@@ -1,0 +1,47 @@
+/** Errors of PostgreSQL and of the way there -> what the spool is told. Server messages may quote records: only codes are passed on. */
+import { RefusedError } from './sink.ts';
+
+/** Classes of SQLSTATE that speak of the content: data, constraints, limits of a row. */
+const REFUSED = /^(22|23|54)/;
+
+const ADVICE: Readonly<Record<string, string>> = {
+  '28000': 'this user may not connect from here; check pg_hba.conf, and whether it wants TLS (sslmode=verify-full)',
+  '28P01': 'the password was refused; check the connection string in the Secret',
+  '3D000': 'there is no such database; create it, or correct the connection string in the Secret',
+  '42501': 'the user may not do this; grant select and insert on the table, and temporary on the database',
+  '42P10': 'the table has no primary key (id); add it, or name a table that is not there yet',
+  '53100': 'the disk is full',
+  '53300': 'there are too many connections',
+  '57P03': 'the server is starting up',
+};
+
+/** SQLSTATE of an error of the server; undefined for any other. */
+export function sqlState(error: unknown): string | undefined {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && 'severity' in (error as object) ? code : undefined;
+}
+
+/** @returns RefusedError for content that will never be taken, an Error without quotes for the rest */
+export function explain(error: unknown): Error {
+  if (error instanceof PostgresSetupError) return error;
+  const state = sqlState(error);
+  if (state === undefined) return new Error(`Cannot reach PostgreSQL: ${reasonOf(error)}`);
+  if (REFUSED.test(state)) return new RefusedError(`PostgreSQL refused the records with SQLSTATE ${state}`);
+  const advice = ADVICE[state];
+  return new Error(`Cannot write to PostgreSQL: SQLSTATE ${state}${advice === undefined ? '' : `, ${advice}`}`);
+}
+
+/** The table is not as it has to be, and the message says what to run. */
+export class PostgresSetupError extends Error {
+  override readonly name = 'PostgresSetupError';
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (typeof code === 'string') return code;
+  const message = error instanceof Error ? error.message : '';
+  if (message.includes('does not support SSL'))
+    return 'the server does not speak TLS; the connection string or tls asks for it';
+  return message.includes('SASL') ? 'the password was refused, or is missing' : 'the connection broke';
+}

@@ -1,0 +1,61 @@
+/** The `postgres` target: batches copied into a table, each record once. */
+import type { PostgresTarget } from '#contract/compiled.ts';
+import { PostgresConnection, type PostgresOptions } from './postgres-connection.ts';
+import { parseDsn } from './postgres-dsn.ts';
+import { explain } from './postgres-errors.ts';
+import { copyLines } from './postgres-row.ts';
+import { type RecordSink, RefusedError, type SinkRecord } from './sink.ts';
+import { type Credentials, credentialValue, trust } from './target-credentials.ts';
+
+const MIB = 1024 ** 2;
+
+/** @throws Error when the connection string is missing or cannot be read */
+export function openPostgresSink(target: PostgresTarget, credentials: Credentials): RecordSink {
+  const { table, timeoutMs, dsnFile } = target;
+  const dsn = parseDsn(credentialValue(dsnFile, credentials));
+  return new PostgresSink({ dsn, table, timeoutMs, ...trust(target, credentials) });
+}
+
+class PostgresSink implements RecordSink {
+  readonly batch = { records: 500, bytes: 8 * MIB };
+  readonly #options: PostgresOptions;
+  #connection: PostgresConnection | undefined;
+
+  constructor(options: PostgresOptions) {
+    this.#options = options;
+  }
+
+  async write(records: readonly SinkRecord[], signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const lines = copyLines(records);
+    const { timeoutMs } = this.#options;
+    const limit = AbortSignal.timeout(timeoutMs);
+    const either = AbortSignal.any([signal, limit]);
+    try {
+      if (this.#connection?.broken !== false) this.#connection = await PostgresConnection.open(this.#options, either);
+      await this.#insert(this.#connection, lines, either);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (limit.aborted) {
+        throw new Error(`PostgreSQL did not take the records within the target's timeout of ${timeoutMs} ms`);
+      }
+      throw explain(error);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#connection?.cut();
+    this.#connection = undefined;
+    return Promise.resolve();
+  }
+
+  async #insert(connection: PostgresConnection, lines: Buffer, signal: AbortSignal): Promise<void> {
+    try {
+      await connection.insert(lines, signal);
+    } catch (error) {
+      if (explain(error) instanceof RefusedError) await connection.rollBack(signal);
+      else connection.cut();
+      throw error;
+    }
+  }
+}
