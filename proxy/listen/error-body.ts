@@ -5,6 +5,8 @@ import type { ProxyErrorKind } from '../errors.ts';
 /** The type that SDKs of each dialect know for a status; our own kind goes into `code` and into a header. */
 const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   400: 'invalid_request_error',
+  401: 'authentication_error',
+  403: 'permission_error',
   404: 'not_found_error',
   408: 'timeout_error',
   413: 'request_too_large',

@@ -8,6 +8,9 @@ import { ProxyError } from '../errors.ts';
 /** Longest body that is passed on. */
 export const MAX_BODY_BYTES = 64 * 1024 ** 2;
 
+/** Most headers of a request; their bytes are bounded by the parser. */
+const MAX_HEADERS = 200;
+
 /** Headers that mean one thing only: a second one is an attempt to show two readers different values. */
 const SINGLE = new Set([
   'host',
@@ -28,6 +31,7 @@ const SINGLE = new Set([
 export function guard(request: IncomingMessage): void {
   // The parser takes a line without a version (0.9), and 2.0, whose framing is another one.
   if (request.httpVersionMajor !== 1) throw refuse('Send HTTP/1.1 or HTTP/1.0');
+  if (request.rawHeaders.length > 2 * MAX_HEADERS) throw tooManyHeaders();
   const seen = new Set<string>();
   for (let index = 0; index < request.rawHeaders.length; index += 2) {
     const name = (request.rawHeaders[index] ?? '').toLowerCase();
@@ -44,8 +48,12 @@ function guardTarget(target: string): void {
   const query = target.indexOf('?');
   const path = query === -1 ? target : target.slice(0, query);
   // A path that climbs would match one route here and name something else at the upstream.
-  const climbs = path.split(/[/\\]|%2f|%5c/i).some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment));
-  if (climbs) throw refuse('Send a path without "." and ".." segments');
+  if (climbs(path)) throw refuse('Send a path without "." and ".." segments');
+}
+
+/** Whether a path has segments that lead upwards, however they are written. */
+export function climbs(path: string): boolean {
+  return path.split(/[/\\]|%2f|%5c/i).some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment));
 }
 
 function guardFraming(request: IncomingMessage): void {
@@ -58,6 +66,10 @@ function guardFraming(request: IncomingMessage): void {
     }
   }
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+}
+
+function tooManyHeaders(): ProxyError {
+  return new ProxyError('too_large', `Send at most ${MAX_HEADERS} headers`, { status: 431 });
 }
 
 export function tooLarge(): ProxyError {

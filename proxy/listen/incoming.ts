@@ -1,7 +1,9 @@
 /** One request as the listener hands it on: its head, its body to come, the way back, and the signal that ends it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dialectOfPath } from '#contract/dialect.ts';
+import type { ProxyError } from '../errors.ts';
 import type { RequestHead } from '../exchange.ts';
+import type { Identity } from '../gateway/identify.ts';
 import { ClientAnswer } from '../stream/framing.ts';
 import { exchangeId } from './exchange-id.ts';
 import { headerValue } from './raw-headers.ts';
@@ -14,6 +16,8 @@ export interface IncomingRequest {
   readonly client: ClientAnswer;
   /** Aborts with an Interruption: the client left, or we stop. */
   readonly signal: AbortSignal;
+  /** Why a gateway does not serve the caller. */
+  readonly refusal?: ProxyError;
   /** Whether the caller asked how it was routed (`sluice-explain: true`). */
   readonly explain: boolean;
 }
@@ -23,6 +27,7 @@ export function openIncoming(
   response: ServerResponse,
   signal: AbortSignal,
   receivedAt: number,
+  identity?: Identity,
 ): IncomingRequest {
   const { rawHeaders } = request;
   const target = request.url ?? '/';
@@ -37,7 +42,19 @@ export function openIncoming(
     target,
     dialect: dialectOfPath(path, headerValue(rawHeaders, 'anthropic-version') !== undefined),
     rawHeaders,
+    ...(identity?.kind === 'known' && {
+      caller: identity.caller,
+      ...(identity.exchange !== undefined && { exchange: identity.exchange }),
+    }),
   };
   const explain = headerValue(rawHeaders, 'sluice-explain') === 'true';
-  return { head, path, request, client: new ClientAnswer(request, response), signal, explain };
+  return {
+    head,
+    path,
+    request,
+    client: new ClientAnswer(request, response),
+    signal,
+    explain,
+    ...(identity?.kind === 'refused' && { refusal: identity.error }),
+  };
 }

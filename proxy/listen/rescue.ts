@@ -12,6 +12,8 @@ import type { IncomingRequest } from './incoming.ts';
 
 const STATUS: Readonly<Record<ProxyErrorKind, number>> = {
   bad_request: 400,
+  unauthenticated: 401,
+  forbidden: 403,
   too_large: 413,
   no_route: 404,
   invalid_route: 503,
@@ -20,7 +22,9 @@ const STATUS: Readonly<Record<ProxyErrorKind, number>> = {
   upstream_broke: 502,
   upstream_timeout: 504,
   unavailable: 503,
+  at_limit: 503,
   shutting_down: 503,
+  tool_loop: 502,
   internal: 500,
 };
 
@@ -93,8 +97,11 @@ async function answer(error: ProxyError, incoming: IncomingRequest, added: reado
   const body = Buffer.from(text);
   const headers = ['content-type', 'application/json', 'content-length', String(body.length)];
   headers.push('request-id', head.id, 'sluice-error', error.kind, ...added);
+  // RFC 9110, section 15.5.2: a 401 names a way to authenticate.
+  if (status === 401) headers.push('www-authenticate', 'Bearer realm="sluice"');
   // OpenAI's SDKs look for the id under this name alone.
   if (head.dialect !== 'anthropic') headers.push('x-request-id', head.id);
+  if (error.facts.retryAfterS !== undefined) headers.push('retry-after', String(error.facts.retryAfterS));
   if (error.facts.exhausted || POINTLESS_TO_RETRY.has(error.kind)) headers.push('x-should-retry', 'false');
   client.begin(status, STATUS_CODES[status] ?? 'Error', headers, () => {
     if (head.method !== 'HEAD') client.write(body);

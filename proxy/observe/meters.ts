@@ -3,20 +3,43 @@ import type { Dialect } from '#contract/dialect.ts';
 import type { StreamEndKind } from '#contract/stream-end.ts';
 import type { AttemptOutcome } from '../exchange.ts';
 import type { Usage } from '../stream/scan/usage.ts';
+import type { ToolLoopMeters } from '../tools/rounds.ts';
 
 /** What a log target did with a record; `dropped_…` names the reason. */
 export type RecordResult = 'delivered' | `dropped_${DropReason}`;
-export type DropReason =
+export type DropReason = (typeof DROP_REASONS)[number];
+export const DROP_REASONS = [
   /** The queue was full; the oldest went first. */
-  | 'overflow'
+  'overflow',
   /** We stopped before the target took it. */
-  | 'shutdown'
+  'shutdown',
   /** The target cannot take it, now or later: its reader is gone, or its path is not allowed. */
-  | 'failed'
+  'failed',
   /** The target was removed from the config before it took everything. */
-  | 'removed'
+  'removed',
   /** The target itself is invalid. */
-  | 'invalid';
+  'invalid',
+  /** The target understood it and will never take it. */
+  'refused',
+  /** The spool was full; the oldest went first. */
+  'spool_full',
+  /** It waited longer than the spool keeps records. */
+  'expired',
+  /** The spool's file was damaged. */
+  'corrupt',
+] as const;
+
+export type SpoolEvent = (typeof SPOOL_EVENTS)[number];
+export const SPOOL_EVENTS = [
+  /** The file was found damaged: it was renamed and a new one begun. */
+  'set_aside',
+  /** The file cannot be written: records are held in memory from now on. */
+  'held_in_memory',
+  /** The spool's thread ended unasked and was started again. */
+  'restarted',
+  /** A record lost the content of its bodies, for want of room. */
+  'stripped',
+] as const;
 
 /** Meters of one answer, resolved once an exchange so that nothing is looked up per chunk. All values in milliseconds. */
 export interface AnswerMeters {
@@ -37,7 +60,7 @@ export interface ExchangeLabels {
   readonly end: StreamEndKind;
 }
 
-export interface Metrics {
+export interface Metrics extends ToolLoopMeters {
   readonly contentType: string;
   /** The registry in Prometheus' text format. */
   render(): Promise<string>;
@@ -51,10 +74,17 @@ export interface Metrics {
   /** A stream began (+1) or ended (-1). */
   activeStreams(change: 1 | -1): void;
   exchangeEnded(labels: ExchangeLabels): void;
-  tokens(model: string | undefined, usage: Usage): void;
+  /** A request met a limit on exchanges in flight. @param upstream whose limit it was; undefined: the listener's own */
+  limited(upstream: string | undefined): void;
+  /** A part of a request or an answer that the other dialect has no place for. @param what one of a closed list of names */
+  readonly translationLost: (upstream: string, what: string) => void;
+  /** @param isChained a gateway of ours served the exchange: it counts the same tokens, as its own */
+  tokens(model: string | undefined, usage: Usage, isChained?: boolean): void;
   logged(target: string, result: RecordResult, records: number): void;
   /** What waits for a target at this moment. */
   waiting(target: string, records: number, bytes: number): void;
+  /** Something befell the spool of records, so many times. */
+  spoolEvent(event: SpoolEvent, times: number): void;
   /** Forgets what waited for a target that is gone. */
   forgetTarget(target: string): void;
   /** Something that watches exchanges failed; the exchange itself went on. */

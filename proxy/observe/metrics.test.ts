@@ -72,6 +72,7 @@ function used() {
   answer.overhead(1.5);
   answer.duration(12_000, 'complete');
   metrics.exchangeEnded({ route: 'opus', upstream: 'claude', dialect: 'anthropic', code: 200, end: 'complete' });
+  metrics.translationLost('claude', 'top_k');
   metrics.tokens('claude-1', {
     inputTokens: 10,
     outputTokens: 5,
@@ -82,6 +83,12 @@ function used() {
   metrics.logged('stdout', 'delivered', 2);
   metrics.waiting('stdout', 1, 512);
   metrics.watchFailed('journal');
+  metrics.tokens('claude-1', { outputTokens: 5 }, true);
+  metrics.limited('claude');
+  metrics.spoolEvent('restarted', 1);
+  metrics.toolCalled('search', 'ok', 100);
+  metrics.toolShadowed('search');
+  metrics.toolLoopEnded('answered', 2);
   return metrics;
 }
 
@@ -126,9 +133,9 @@ describe('metrics', () => {
     assert.ok((value('process_resident_memory_bytes') ?? 0) > 1e6);
   });
 
-  it('divides every histogram by route and upstream', async () => {
+  it('divides every histogram of answers by route and upstream', async () => {
     for (const [name, { type, samples }] of await read(used())) {
-      if (type !== 'histogram') continue;
+      if (type !== 'histogram' || name.startsWith('sluice_tool_')) continue;
       const names = Object.keys(samples[0]?.labels ?? {})
         .filter((label) => label !== 'le')
         .sort();
@@ -200,7 +207,7 @@ describe('metrics', () => {
     for (const [, name = '', type, labelCell = ''] of rows) {
       const family = families.get(name);
       assert.equal(family?.type, type, name);
-      const shared = type === 'histogram' ? ['route', 'upstream'] : [];
+      const shared = type === 'histogram' && !name.startsWith('sluice_tool_') ? ['route', 'upstream'] : [];
       const documented = [...labelCell.matchAll(/`(\w+)`/g)].map(([, label = '']) => label);
       const actual = Object.keys(family?.samples[0]?.labels ?? {}).filter((label) => label !== 'le');
       assert.deepEqual([...shared, ...documented].sort(), actual.sort(), name);

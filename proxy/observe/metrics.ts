@@ -6,7 +6,10 @@ import type { AttemptOutcome } from '../exchange.ts';
 import type { Usage } from '../stream/scan/usage.ts';
 import { DURATION_BUCKETS, GAP_BUCKETS, HISTOGRAM_LABELS, OVERHEAD_BUCKETS, WAIT_BUCKETS } from './buckets.ts';
 import { BoundedLabel } from './labels.ts';
+import { limitMetrics } from './limit-metrics.ts';
+import { logMetrics } from './log-metrics.ts';
 import type { Metrics } from './meters.ts';
+import { toolMetrics } from './tool-metrics.ts';
 
 export type { AnswerMeters, DropReason, ExchangeLabels, Metrics, RecordResult } from './meters.ts';
 
@@ -24,7 +27,9 @@ export function createMetrics(): Metrics {
     ...configMetrics(registry),
     ...upstreamMetrics(registry),
     ...exchangeMetrics(registry),
-    ...logMetrics(registry),
+    ...limitMetrics(registry, new BoundedLabel(NAME_LIMIT)),
+    ...logMetrics(registry, NAME_LIMIT),
+    ...toolMetrics(registry),
   };
 }
 
@@ -53,7 +58,9 @@ function configMetrics(registry: Registry): Pick<Metrics, 'configLoaded'> {
   };
 }
 
-function upstreamMetrics(registry: Registry): Pick<Metrics, 'upstreamAvailable' | 'keepUpstreams' | 'attempted'> {
+function upstreamMetrics(
+  registry: Registry,
+): Pick<Metrics, 'upstreamAvailable' | 'keepUpstreams' | 'attempted' | 'translationLost'> {
   const registers = [registry];
   const known = new BoundedLabel(NAME_LIMIT);
   const seen = new Set<string>();
@@ -69,7 +76,14 @@ function upstreamMetrics(registry: Registry): Pick<Metrics, 'upstreamAvailable' 
     labelNames: ['upstream', 'outcome'],
     registers,
   });
+  const losses = new Counter({
+    name: 'sluice_translation_losses_total',
+    help: 'Parts of requests and answers that the other dialect has no place for, by name.',
+    labelNames: ['upstream', 'what'],
+    registers,
+  });
   return {
+    translationLost: (upstream, what) => losses.inc({ upstream: known.value(upstream), what }),
     upstreamAvailable(upstream, isAvailable) {
       seen.add(upstream);
       available.set({ upstream }, isAvailable ? 1 : 0);
@@ -110,6 +124,12 @@ function exchangeMetrics(registry: Registry): ExchangePart {
     labelNames: ['model', 'kind'],
     registers,
   });
+  const chainedTokens = new Counter({
+    name: 'sluice_chained_tokens_total',
+    help: 'Tokens of exchanges that a gateway served: it counts the same ones in its sluice_tokens_total.',
+    labelNames: ['model', 'kind'],
+    registers,
+  });
   const failures = new Counter({
     name: 'sluice_watch_failures_total',
     help: 'Failures of what watches exchanges (journal, record, tap); the exchanges themselves went on.',
@@ -123,9 +143,10 @@ function exchangeMetrics(registry: Registry): ExchangePart {
     exchangeEnded({ route, upstream, dialect, code, end }) {
       total.inc({ route: names.value(route), upstream: names.value(upstream), dialect, code: String(code), end });
     },
-    tokens(model: string | undefined, usage: Usage) {
+    tokens(model: string | undefined, usage: Usage, isChained = false) {
       const label = models.value(model);
-      for (const [kind, count] of tokenKinds(usage)) if (count) tokenTotal.inc({ model: label, kind }, count);
+      const total = isChained ? chainedTokens : tokenTotal;
+      for (const [kind, count] of tokenKinds(usage)) if (count) total.inc({ model: label, kind }, count);
     },
     watchFailed: (part) => failures.inc({ part }),
   };
@@ -181,42 +202,6 @@ function answerMeters(registry: Registry, names: BoundedLabel): Metrics['answer'
       overhead: (ms) => overhead.observe({ route, upstream }, ms / 1000),
       duration: (ms, end) => duration.observe({ route, upstream, end }, ms / 1000),
     };
-  };
-}
-
-function logMetrics(registry: Registry): Pick<Metrics, 'logged' | 'waiting' | 'forgetTarget'> {
-  const registers = [registry];
-  const known = new BoundedLabel(NAME_LIMIT);
-  const records = new Counter({
-    name: 'sluice_log_records_total',
-    help: 'Records by target and result: delivered, or dropped_ and the reason.',
-    labelNames: ['target', 'result'],
-    registers,
-  });
-  const waitingRecords = new Gauge({
-    name: 'sluice_log_spool_records',
-    help: 'Records that wait for their target. Records made = delivered + dropped + waiting, for each target.',
-    labelNames: ['target'],
-    registers,
-  });
-  const waitingBytes = new Gauge({
-    name: 'sluice_log_spool_bytes',
-    help: 'Bytes of the records that wait for their target.',
-    labelNames: ['target'],
-    registers,
-  });
-  return {
-    logged(target, result, count) {
-      if (count > 0) records.inc({ target: known.value(target), result }, count);
-    },
-    waiting(target, count, bytes) {
-      waitingRecords.set({ target: known.value(target) }, count);
-      waitingBytes.set({ target: known.value(target) }, bytes);
-    },
-    forgetTarget(target) {
-      waitingRecords.remove({ target: known.value(target) });
-      waitingBytes.remove({ target: known.value(target) });
-    },
   };
 }
 

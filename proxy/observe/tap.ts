@@ -4,6 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { AnswerHead, Attempt, RequestFacts, RequestHead, Tap, Verdict } from '../exchange.ts';
+import { Arrivals } from '../log/arrivals.ts';
 import { BodyCapture, type CaptureBudget } from '../log/capture.ts';
 import type { ExchangeFacts, ExchangeTimes } from '../log/exchange-facts.ts';
 import type { Journal } from '../log/journal.ts';
@@ -36,6 +37,7 @@ export class ExchangeTap implements Tap {
   readonly #requestBody: BodyCapture;
   readonly #attempts: Attempt[] = [];
   readonly #times: ExchangeTimes = { endedAt: 0 };
+  readonly #arrivals = new Arrivals();
   #responseBody: BodyCapture;
   #route: string | undefined;
   #request: RequestFacts | undefined;
@@ -106,6 +108,7 @@ export class ExchangeTap implements Tap {
       this.#times.firstByteAt ??= now;
       this.#times.lastByteAt = now;
       this.#responseBody.push(chunk);
+      this.#arrivals.push(now, chunk.length);
       const scanner = this.#scanner;
       if (scanner === undefined) return;
       scanner.push(chunk);
@@ -182,7 +185,9 @@ export class ExchangeTap implements Tap {
       this.#meters?.duration(this.#times.endedAt - this.#head.receivedAt, kind);
     }
     const usage = this.#scanner?.usage;
-    if (usage !== undefined) metrics.tokens(this.#scanner?.model ?? this.#request?.model, usage);
+    if (usage === undefined) return;
+    const isChained = this.#services.rules.gateways.has(upstream ?? '');
+    metrics.tokens(this.#scanner?.model ?? this.#request?.model, usage, isChained);
   }
 
   #facts(end: StreamEnd, status: number): ExchangeFacts {
@@ -195,6 +200,7 @@ export class ExchangeTap implements Tap {
       answer: this.#answer,
       requestBody: this.#requestBody,
       responseBody: this.#responseBody,
+      arrivals: this.#arrivals,
       times: this.#times,
       contentEvents: this.#contentEvents,
       model: this.#scanner?.model,

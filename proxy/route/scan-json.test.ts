@@ -84,3 +84,25 @@ test('scan never throws on garbage', () => {
     }),
   );
 });
+
+test('TopLevelScanner finds watched values at every chunking, and notes a second one', () => {
+  const text = '{"a":[1,{"system":2}],"system" : [{"text":"x\\"]"},"y"] ,"model":"m","stream":true,"input":"q"}';
+  const bytes = Buffer.from(text);
+  for (let size = 1; size <= bytes.length; size += 1) {
+    const scanner = new TopLevelScanner();
+    scanner.watch(['system', 'input']);
+    for (let from = 0; from < bytes.length; from += size) scanner.push(bytes.subarray(from, from + size));
+    const { start, end } = scanner.spanOf('system') ?? { start: 0, end: 0 };
+    assert.equal(text.slice(start, end), '[{"text":"x\\"]"},"y"]');
+    assert.equal(scanner.duplicate, undefined);
+  }
+  const open = new TopLevelScanner();
+  open.watch(['messages']);
+  open.push(Buffer.from('{"model":"m","stream":true,"messages":[{"ro'));
+  assert.deepEqual(open.spanOf('messages'), { start: 38, end: undefined });
+  assert.equal(open.satisfied, false);
+  const twice = new TopLevelScanner();
+  twice.watch(['system']);
+  twice.push(Buffer.from('{"system":"a","system":"b"}'));
+  assert.equal(twice.duplicate, 'system');
+});

@@ -1,12 +1,19 @@
 /**
  * Finds the top-level `model` and `stream` of a JSON object while its bytes arrive, in chunks of any size, without parsing
- * or keeping the rest. It follows strings, escapes and nesting, and validates nothing: that is the upstream's business.
+ * or keeping the rest, and where the values of further keys lie. It follows strings, escapes and nesting, and validates
+ * nothing: that is the upstream's business.
  */
 
 /** Where a value lies in the body, in bytes; `end` is exclusive. */
 export interface Span {
   readonly start: number;
   readonly end: number;
+}
+
+/** A value whose end may not have come yet. */
+export interface OpenSpan {
+  readonly start: number;
+  readonly end: number | undefined;
 }
 
 const QUOTE = 0x22;
@@ -25,9 +32,11 @@ export class TopLevelScanner {
   #model: string | undefined;
   #modelSpan: Span | undefined;
   #stream: boolean | undefined;
-  #duplicate: 'model' | 'stream' | undefined;
+  #duplicate: string | undefined;
   #finished = false;
   readonly #seen = new Set<string>();
+  readonly #spans = new Map<string, OpenSpan>();
+  #watched: readonly string[] = [];
 
   /** Bytes before the current chunk. */
   #offset = 0;
@@ -59,7 +68,7 @@ export class TopLevelScanner {
   }
 
   /** A key that occurs twice: parsers differ in which one counts, so nobody may route by it. */
-  get duplicate(): 'model' | 'stream' | undefined {
+  get duplicate(): string | undefined {
     return this.#duplicate;
   }
 
@@ -70,7 +79,23 @@ export class TopLevelScanner {
 
   /** Nothing more can be learned that routing needs. */
   get satisfied(): boolean {
-    return this.#finished || (this.#seen.has('model') && this.#seen.has('stream'));
+    if (this.#finished) return true;
+    if (!this.#seen.has('model') || !this.#seen.has('stream')) return false;
+    return this.#watched.every((key) => this.#seen.has(key));
+  }
+
+  /** Looks for the values of these keys as well; to be called before the first byte. */
+  watch(keys: readonly string[]): void {
+    this.#watched = keys;
+  }
+
+  get watched(): readonly string[] {
+    return this.#watched;
+  }
+
+  /** Where a watched key's value lies; undefined before its first byte came. */
+  spanOf(key: string): OpenSpan | undefined {
+    return this.#spans.get(key);
   }
 
   push(chunk: Buffer): void {
@@ -110,6 +135,9 @@ export class TopLevelScanner {
     const matters = this.#expects === 'key' || this.#key === 'model' || this.#key === 'stream';
     this.#kept = matters ? [] : undefined;
     this.#keptBytes = 0;
+    if (this.#expects === 'value' && this.#watched.includes(this.#key)) {
+      this.#spans.set(this.#key, { start: this.#valueStart, end: undefined });
+    }
     if (byte === QUOTE) {
       this.#inString = true;
       this.#escaped = false;
@@ -210,16 +238,18 @@ export class TopLevelScanner {
       return;
     }
     this.#expects = 'comma';
-    if (this.#key === 'model' || this.#key === 'stream') this.#note(this.#key, text, end);
+    if (this.#key === 'model' || this.#key === 'stream' || this.#watched.includes(this.#key)) {
+      this.#note(this.#key, text, end);
+    }
   }
 
-  #note(key: 'model' | 'stream', text: string | undefined, end: number): void {
+  #note(key: string, text: string | undefined, end: number): void {
     if (this.#seen.has(key)) this.#duplicate ??= key;
     this.#seen.add(key);
-    if (key === 'stream') {
-      this.#stream = text === 'true';
-      return;
-    }
+    const span = this.#spans.get(key);
+    if (span) this.#spans.set(key, { start: span.start, end });
+    if (key === 'stream') this.#stream = text === 'true';
+    if (key !== 'model') return;
     this.#model = unquote(text);
     if (this.#model !== undefined) this.#modelSpan = { start: this.#valueStart, end };
   }

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { reset } from '../gateway/reset.ts';
 import { headerValue } from '../listen/raw-headers.ts';
 
 /** How long the rest of an unwanted body is read. */
@@ -115,7 +116,7 @@ export class ClientAnswer {
     const socket = this.#response.socket ?? this.#request.socket;
     // Where only the connection's end ends the answer, an orderly close would look like the whole.
     const endsByClose = this.begun && !this.chunked && !this.#hasLength;
-    if (endsByClose) socket.resetAndDestroy();
+    if (endsByClose) reset(socket);
     else if (pending === 'send' && socket.writableLength > 0) socket.destroySoon();
     else socket.destroy();
   }

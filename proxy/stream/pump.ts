@@ -6,6 +6,7 @@ import type { Tap } from '../exchange.ts';
 import type { BodySink } from './answer-body.ts';
 import type { StreamEnd } from './end.ts';
 import type { ClientAnswer } from './framing.ts';
+import type { KeepAlive } from './keep-alive.ts';
 
 export interface PumpOptions {
   readonly answer: UpstreamAnswer;
@@ -19,6 +20,10 @@ export interface PumpOptions {
   readonly heldMs: number;
   /** Decodes the body for a client that cannot. */
   readonly decoder: Transform | undefined;
+  /** The decoder, where it holds words back: what it holds leaves before a client is cut off. */
+  readonly pace?: { flushNow(): void } | undefined;
+  /** Pings the client while the upstream is silent. */
+  readonly keepAlive?: KeepAlive | undefined;
 }
 
 /** Passes an answer on. Resolves when its last byte has left or its connections are closed; never rejects. */
@@ -47,7 +52,7 @@ class Pump implements BodySink {
     const { answer, client, decoder, rawHeaders, signal, tap } = this.#options;
     tap.answered({
       upstream: answer.upstream.name,
-      upstreamDialect: answer.upstream.dialect,
+      upstreamDialect: answer.dialect,
       status: answer.status,
       rawHeaders: answer.rawHeaders,
     });
@@ -60,6 +65,7 @@ class Pump implements BodySink {
       this.#settle({ kind: 'upstream_cut', detail: `unusable head: ${errorCode(error)}` }, 'drop');
     }
     if (signal.aborted) this.#onAbort();
+    if (!this.#over) this.#options.keepAlive?.start(() => this.#movedAtMs);
     return this.#ended.promise;
   }
 
@@ -83,6 +89,7 @@ class Pump implements BodySink {
   }
 
   cut(cause: Error): void {
+    this.#options.pace?.flushNow();
     const { error } = this.#options.tap.verdict();
     const detail = errorCode(cause);
     if (error !== undefined) this.#settle({ kind: 'upstream_error', detail: error }, 'send');
@@ -150,11 +157,20 @@ class Pump implements BodySink {
     this.#over = true;
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#totalTimer);
+    this.#options.keepAlive?.stop();
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     this.#options.answer.body.abort(new Error(`Exchange ended: ${end.kind}`));
     this.#options.decoder?.destroy();
+    if (client === 'send') this.#sayFarewell(end);
     if (client !== 'keep') this.#options.client.abort(client);
     this.#ended.resolve(end);
+  }
+
+  /** What a body of ours has to say last: a client that got a translated stream is told by an event that it broke off. */
+  #sayFarewell({ kind, detail }: StreamEnd): void {
+    const { answer, client } = this.#options;
+    if (answer.body.farewell === undefined || !client.begun) return;
+    client.write(answer.body.farewell(`The answer broke off: ${detail === undefined ? kind : `${kind}, ${detail}`}`));
   }
 
   #armTimers(): void {

@@ -12,6 +12,8 @@ const upstream = (name: string): CompiledUpstream => ({
   basePath: '',
   credentials: [],
   timeouts: { connectMs: 0, firstByteMs: 0, idleMs: 0, totalMs: 0 },
+  modelMap: [],
+  translation: { flavor: 'openai', maxTokens: 8192, onLoss: 'warn' },
 });
 const invalid: CompiledUpstream = { kind: 'invalid', name: 'broken', message: 'Secret "x" is missing.' };
 const UPSTREAMS = new Map([...['a', 'b', 'c'].map((n) => [n, upstream(n)] as const), ['broken', invalid] as const]);
@@ -28,7 +30,14 @@ function route(split: [string, number][], fallback: { upstream: string; model?: 
 }
 
 function names(r: ValidRoute, over: Partial<ChooseFacts> = {}): string[] {
-  const facts = { upstreams: UPSTREAMS, available: () => true, stickyKey: undefined, random: 0, ...over };
+  const facts = {
+    upstreams: UPSTREAMS,
+    available: () => true,
+    atLimit: () => false,
+    stickyKey: undefined,
+    random: 0,
+    ...over,
+  };
   return choose(r, facts).candidates.map((c) => c.upstream.name + (c.model ? `:${c.model}` : ''));
 }
 
@@ -93,4 +102,31 @@ test('choose() keeps a sticky key on one upstream, and a changed weight moves on
   const share = (list: string[]): number => list.filter((name) => name === 'b').length / keys.length;
   assert.ok(Math.abs(share(before) - 1 / 2) < 0.05 && Math.abs(share(after) - 2 / 3) < 0.05);
   assert.equal(before.filter((name, index) => name === 'b' && after[index] === 'a').length, 0);
+});
+
+test('choose() never asks an upstream at its limit: the next of the split, then the fallback, then 503 that names them', () => {
+  const r = route(
+    [
+      ['a', 90],
+      ['b', 10],
+    ],
+    [{ upstream: 'c' }],
+  );
+  const full =
+    (...at: string[]): ChooseFacts['atLimit'] =>
+    ({ name }) =>
+      at.includes(name);
+  assert.deepEqual(names(r, { atLimit: full('a') }), ['b', 'c']);
+  assert.deepEqual(names(r, { atLimit: full('a'), stickyKey: 'session-1' }), ['b', 'c']);
+  assert.deepEqual(names(r, { atLimit: full('a', 'b') }), ['c']);
+  // One that keeps failing is still better than none; one that is full is not.
+  assert.deepEqual(names(r, { atLimit: full('a', 'c'), available: () => false }), ['b']);
+  assert.throws(
+    () => names(r, { atLimit: full('a', 'b', 'c') }),
+    (error: unknown) =>
+      error instanceof ProxyError &&
+      error.kind === 'at_limit' &&
+      error.facts.retryAfterS === 1 &&
+      /"a".*"b".*"c".*limits\.inFlight/.test(error.message),
+  );
 });

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import type { CompiledUpstream, ValidRoute, ValidUpstream } from '#contract/compiled.ts';
 import { ProxyError } from '../errors.ts';
+import { atLimit } from './load.ts';
 
 export interface Candidate {
   readonly upstream: ValidUpstream;
@@ -17,6 +18,8 @@ export interface Plan {
 export interface ChooseFacts {
   readonly upstreams: ReadonlyMap<string, CompiledUpstream>;
   available(upstream: string): boolean;
+  /** Whether an upstream has as many exchanges in flight as its limits allow. */
+  atLimit(upstream: ValidUpstream): boolean;
   /** Value of the route's sticky header; undefined when the route or the request has none. */
   readonly stickyKey: string | undefined;
   /** From 0 to below 1. */
@@ -27,17 +30,22 @@ type Weighted = Candidate & { readonly weight: number };
 
 /**
  * The split gives the first choice; `fallback` follows in order. What is invalid is left out, and so is what is unavailable
- * as long as anything else is there: a lone upstream is better asked than given up.
- * @throws ProxyError invalid_route when nothing valid is left
+ * as long as anything else is there: a lone upstream is better asked than given up. One at its limit is never asked.
+ * @throws ProxyError invalid_route when nothing valid is left, at_limit when nothing has room
  */
 export function choose(route: ValidRoute, facts: ChooseFacts): Plan {
-  const split = route.split.filter((choice) => choice.weight > 0).flatMap((choice) => valid(choice, facts));
-  const fallback = route.fallback.flatMap((choice) => valid(choice, facts));
+  const hasRoom = ({ upstream }: Candidate): boolean => !facts.atLimit(upstream);
+  const everySplit = route.split.filter((choice) => choice.weight > 0).flatMap((choice) => valid(choice, facts));
+  const everyFallback = route.fallback.flatMap((choice) => valid(choice, facts));
+  const split = everySplit.filter(hasRoom);
+  const fallback = everyFallback.filter(hasRoom);
   const available = ({ upstream }: Candidate): boolean => facts.available(upstream.name);
   const [first, ...rest] = [...pick(split.filter(available), facts), ...fallback.filter(available)];
   if (first) return { candidates: [first, ...rest] };
   const [last, ...others] = [...pick(split, facts), ...fallback];
   if (last) return { candidates: [last, ...others] };
+  const full = [...everySplit, ...everyFallback].map(({ upstream }) => upstream);
+  if (full.length > 0) throw atLimit(full, route.name);
   throw new ProxyError('invalid_route', `No upstream of route "${route.name}" is usable: ${reasons(route, facts)}`, {
     route: route.name,
   });

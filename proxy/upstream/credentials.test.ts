@@ -18,6 +18,8 @@ const upstream = (credentials: CredentialSource[], dialect: Dialect = 'anthropic
   basePath: '',
   credentials,
   timeouts: { connectMs: 0, firstByteMs: 0, idleMs: 0, totalMs: 0 },
+  modelMap: [],
+  translation: { flavor: 'openai', maxTokens: 8192, onLoss: 'warn' },
 });
 const SECRETS = new Map([['f', 'sk-ours']]);
 

@@ -2,7 +2,8 @@
 import type { ValidUpstream } from '#contract/compiled.ts';
 import { type Dialect, speaksNatively } from '#contract/dialect.ts';
 import type { Problem } from '#contract/finding.ts';
-import { PLACEHOLDER_KEY } from '#contract/names.ts';
+import { GATEWAY_TOKEN_FILE, PLACEHOLDER_KEY } from '#contract/names.ts';
+import { ProxyError } from '../errors.ts';
 import { headerValue, type RawHeaders } from '../listen/raw-headers.ts';
 
 /** Headers in which callers send keys. */
@@ -32,11 +33,22 @@ export function chooseCredential(
       if (own.size > 0 && speaksNatively(client.dialect, upstream.dialect)) return { removed: every.difference(own) };
       continue;
     }
+    if (source.kind === 'serviceAccountToken') {
+      const token = secrets.get(GATEWAY_TOKEN_FILE);
+      if (token === undefined) throw noToken(upstream.name);
+      return { removed: every, added: ['authorization', `Bearer ${token}`] };
+    }
     const value = secrets.get(source.file);
     if (value === undefined) continue;
     return { removed: every, added: [source.header, source.scheme === 'bearer' ? `Bearer ${value}` : value] };
   }
   return { removed: every };
+}
+
+/** A pod's volumes are those of its creation. Without a token the gateway's 401 would look like its fault. */
+function noToken(upstream: string): ProxyError {
+  const message = `Create the pod anew: it was made without the service account token that gateway "${upstream}" asks for`;
+  return new ProxyError('unavailable', message, { upstream });
 }
 
 /** The caller's headers that hold a real key; the placeholder stands for none. */
@@ -57,7 +69,7 @@ export function credentialProblems(
 ): Problem[] {
   return upstreams.flatMap((upstream) =>
     upstream.credentials.flatMap((source): Problem[] => {
-      if (source.kind === 'client') return [];
+      if (source.kind !== 'secret') return [];
       const value = secrets.get(source.file);
       const problem = value === undefined ? 'is missing' : headerProblem(value);
       if (problem === undefined) return [];
