@@ -1,6 +1,7 @@
 /** Entry points → bundled modules with a dispatcher that chooses one by the container's first argument. */
 
-import { basename } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
 /** Command names → paths of TypeScript entry points, relative to the repository. */
@@ -9,7 +10,20 @@ export type Entries = Readonly<Record<string, string>>;
 /** The product's own commands. */
 export const PRODUCT_ENTRIES: Entries = { operator: 'operator/main.ts', proxy: 'proxy/main.ts' };
 /** Programs of worker threads, which are started by their file's name beside the bundle. */
-export const PRODUCT_WORKERS: Entries = { 'redact-worker': 'proxy/log/redact/worker.ts' };
+export const PRODUCT_WORKERS: Entries = {
+  'redact-worker': 'proxy/log/redact/worker.ts',
+  'audit-worker': 'proxy/log/audit/worker.ts',
+  'spool-worker': 'proxy/log/spool/worker.ts',
+};
+
+/** Files that the product reads beside the bundle, under these names. */
+const PRODUCT_ASSETS: Readonly<Record<string, string>> = {
+  'audit-page.html': 'proxy/admin/audit/page/page.html',
+  'audit-page.css': 'proxy/admin/audit/page/page.css',
+  'audit-elements.js': 'proxy/admin/audit/page/elements.js',
+  'audit-timing.js': 'proxy/admin/audit/page/timing.js',
+  'audit-page.js': 'proxy/admin/audit/page/page.js',
+};
 
 export interface BundledFile {
   /** File name, without folders. */
@@ -44,6 +58,8 @@ export async function bundle(root: string, entries: Entries, workers: Entries = 
     outExtension: { '.js': '.mjs' },
     chunkNames: 'chunk-[hash]',
     banner: { js: REQUIRE },
+    // The other build of it reads a file beside itself.
+    alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
     // Names stay, as stack traces are read by people; everything that only costs bytes goes.
     minifyWhitespace: true,
     minifySyntax: true,
@@ -55,6 +71,8 @@ export async function bundle(root: string, entries: Entries, workers: Entries = 
     name: basename(path),
     content: Buffer.from(contents),
   }));
+  const assets = 'proxy' in entries ? Object.entries(PRODUCT_ASSETS) : [];
+  for (const [name, path] of assets) files.push({ name, content: await readFile(join(root, path)) });
   return [...files, { name: MAIN_FILE, content: Buffer.from(dispatcher(Object.keys(entries))) }];
 }
 

@@ -71,7 +71,14 @@ test('bundle() gives each command and each worker a file of its own, and the sam
   const root = new URL('../..', import.meta.url).pathname;
   const [one, other] = await Promise.all([1, 2].map(() => bundle(root, PRODUCT_ENTRIES, PRODUCT_WORKERS)));
   const names = (one ?? []).map(({ name }) => name);
-  for (const name of ['operator.mjs', 'proxy.mjs', 'redact-worker.mjs', MAIN_FILE])
+  for (const name of [
+    'operator.mjs',
+    'proxy.mjs',
+    'redact-worker.mjs',
+    'audit-worker.mjs',
+    'audit-page.html',
+    MAIN_FILE,
+  ])
     assert.ok(names.includes(name), name);
   const digests = (files = one) => (files ?? []).map(({ name, content }) => [name, sha256(content)]);
   assert.deepEqual(digests(one), digests(other));

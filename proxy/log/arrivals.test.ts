@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Arrivals } from './arrivals.ts';
+
+test('arrivals: the first delta counts from the request, later ones from the chunk before, without adding up rounding', () => {
+  const arrivals = new Arrivals();
+  for (let i = 0; i < 5; i++) arrivals.push(1100 + i * 10.4, 7 + i);
+  assert.deepEqual(arrivals.since(1000), { deltasMs: [100, 10, 11, 10, 11], bytes: [7, 8, 9, 10, 11] });
+});
+
+test('arrivals: nothing arrived, or only empty chunks', () => {
+  const arrivals = new Arrivals();
+  assert.equal(arrivals.since(0), undefined);
+  arrivals.push(5, 0);
+  assert.equal(arrivals.since(0), undefined);
+});
+
+test('arrivals: a stream of any length keeps its bytes and its duration, at a bounded number of entries', () => {
+  const arrivals = new Arrivals();
+  const chunks = 50_001;
+  for (let i = 0; i < chunks; i++) arrivals.push(i * 3, 10);
+  const { deltasMs = [], bytes = [], merged } = arrivals.since(0) ?? {};
+  assert.equal(merged, 8);
+  assert.ok(bytes.length <= 8192 && bytes.length === deltasMs.length);
+  assert.equal(
+    bytes.reduce((sum, one) => sum + one, 0),
+    chunks * 10,
+  );
+  assert.equal(
+    deltasMs.reduce((sum, one) => sum + one, 0),
+    (chunks - 1) * 3,
+  );
+  // Each entry but the last holds as many chunks as it says, and came when its last one did.
+  assert.deepEqual([bytes[0], bytes[1], deltasMs[0], deltasMs[1]], [80, 80, 21, 24]);
+  assert.equal(bytes.at(-1), (chunks % 8) * 10);
+});

@@ -1,0 +1,94 @@
+/** Worker thread of the archive: its database, its index and its searches, none of which a stream shall wait for. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { conversationOf } from './conversation.ts';
+import type { AuditReading, AuditReply, AuditRequest } from './messages.ts';
+import type { AuditStore } from './store.ts';
+import { Vault, type VaultEvent } from './vault.ts';
+
+const UPKEEP_MS = 60_000;
+
+const { stateDirectory } = workerData as { readonly stateDirectory: string };
+const vault = new Vault(stateDirectory, tell);
+const upkeep = setInterval(tidy, UPKEEP_MS);
+
+parentPort?.on('message', (request: AuditRequest) => {
+  switch (request.kind) {
+    case 'configure':
+      vault.configure(request.audit);
+      break;
+    case 'add':
+      send({ kind: 'added', kept: vault.use((store) => kept(store, request.lengths, request.bytes)) === true });
+      break;
+    case 'search':
+      answer(request.ticket, (store, ticket) => ({ kind: 'page', ticket, page: store.search.page(request.query) }));
+      break;
+    case 'get':
+      answer(request.ticket, (store, ticket) => ({
+        kind: 'record',
+        ticket,
+        json: store.search.whole(request.id) ?? null,
+      }));
+      break;
+    case 'read':
+      answer(request.ticket, (store, ticket) => ({ kind: 'reading', ticket, reading: read(store, request.id) }));
+      break;
+    case 'state':
+      answer(request.ticket, (store, ticket) => ({ kind: 'state', ticket, state: store.state() }));
+      break;
+    case 'close':
+      clearInterval(upkeep);
+      vault.close();
+      send({ kind: 'closed' });
+      parentPort?.close();
+      break;
+  }
+});
+
+/** Step by step, so that records and questions come in between. */
+function tidy(): void {
+  if (vault.use((store) => store.upkeep(Date.now()))) setImmediate(tidy);
+}
+
+function read(store: AuditStore, id: string): AuditReading | null {
+  const json = store.search.whole(id);
+  return json === undefined ? null : { json, turns: conversationOf(JSON.parse(json)) };
+}
+
+function kept(store: AuditStore, lengths: readonly number[], bytes: Uint8Array): boolean {
+  let from = 0;
+  const records = lengths.map((length) => {
+    const record = bytes.subarray(from, from + length);
+    from += length;
+    return record;
+  });
+  store.add(records);
+  return true;
+}
+
+function answer(ticket: number, work: (store: AuditStore, ticket: number) => AuditReply): void {
+  send(vault.use((store) => work(store, ticket)) ?? { kind: 'failed', ticket });
+}
+
+function tell(event: VaultEvent): void {
+  switch (event.event) {
+    case 'set_aside':
+      log('error', 'The archive of records is damaged: it was renamed and a new one begun', event);
+      break;
+    case 'failing':
+      log('error', 'Cannot use the archive of records; streams and log targets go on without it', event);
+      break;
+    case 'works_again':
+      log('info', 'The archive of records can be used again', {});
+      break;
+  }
+}
+
+/** Of an error its message and code alone: it is cloned on its way. */
+function log(level: 'info' | 'error', message: string, { error, path }: { error?: unknown; path?: string }): void {
+  const said = error instanceof Error ? { error: error.message } : {};
+  send({ kind: 'log', level, message, fields: { ...said, ...(path !== undefined && { path }) } });
+}
+
+function send(reply: AuditReply): void {
+  parentPort?.postMessage(reply);
+}
