@@ -7,6 +7,8 @@ export const CONDITION_TYPES = {
   resolvedRefs: 'ResolvedRefs',
   /** Every running sidecar executes the current revision. */
   programmed: 'Programmed',
+  /** Every log target takes records; there from the first time on that one did not. */
+  targetsReady: 'TargetsReady',
 } as const;
 
 export const CONDITION_REASONS = {
@@ -22,16 +24,20 @@ export const CONDITION_REASONS = {
   secretKeyNotFound: 'SecretKeyNotFound',
   /** A route names an upstream that spec.upstreams does not have. */
   upstreamNotFound: 'UpstreamNotFound',
+  /** A route names a tier that spec.tiers does not have. */
+  tierNotFound: 'TierNotFound',
   /** An upstream that a route needs is invalid itself. */
   upstreamInvalid: 'UpstreamInvalid',
   /** A url cannot be parsed. */
   invalidUrl: 'InvalidUrl',
   /** A regular expression cannot be parsed. */
   invalidPattern: 'InvalidPattern',
-  /** The kind of target is not served by this version. */
-  targetUnsupported: 'TargetUnsupported',
+  /** A route's tool loop or pacing cannot work as written. */
+  invalidToolLoop: 'InvalidToolLoop',
   /** A route needs translation between dialects, which this version does not do. */
   translationUnsupported: 'TranslationUnsupported',
+  /** The cluster's keys, with which tokens of service accounts are verified, are not to be had. */
+  tokenKeysUnavailable: 'TokenKeysUnavailable',
   /** Every sidecar runs the current revision. */
   programmed: 'Programmed',
   /** The revision was delivered and some sidecars have not confirmed it yet. */
@@ -40,6 +46,10 @@ export const CONDITION_REASONS = {
   podsStale: 'PodsStale',
   /** Sidecars whose metrics port does not answer the operator. */
   podsUnreachable: 'PodsUnreachable',
+  /** Every log target takes records again. */
+  targetsReady: 'TargetsReady',
+  /** A log target does not take records from some sidecars, where they wait meanwhile. */
+  targetFailing: 'TargetFailing',
   /** The config could not be delivered. */
   deliveryFailed: 'DeliveryFailed',
 } as const;

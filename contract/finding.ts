@@ -10,7 +10,7 @@ export interface Problem {
 
 /** The part of a resource that a finding makes invalid. */
 export interface FindingPart {
-  readonly kind: 'upstream' | 'route' | 'target';
+  readonly kind: 'upstream' | 'route' | 'target' | 'client' | 'listener';
   readonly name: string;
 }
 

@@ -17,6 +17,14 @@ export const SIDECAR_CONTAINER = 'sluice';
 export const CONFIG_VOLUME = 'sluice-config';
 export const STATE_VOLUME = 'sluice-state';
 export const NO_TOKEN_VOLUME = 'sluice-no-token';
+/** The sidecar's token for gateways: a projected volume, only where an upstream asks for it. */
+export const GATEWAY_TOKEN_VOLUME = 'sluice-gateway-token';
+export const GATEWAY_TOKEN_DIRECTORY = '/var/run/secrets/sluice';
+export const GATEWAY_TOKEN_FILE = 'token';
+/** Audience of the tokens that a gateway accepts: good for nothing else, and no other token is good here. */
+export const TOKEN_AUDIENCE = 'sluice';
+/** Tells a gateway the id of the exchange, so that both hops' records carry the same. Never sent to anybody else. */
+export const EXCHANGE_HEADER = 'sluice-exchange-id';
 
 /** Where the generated Secret is mounted in the sidecar. */
 export const CONFIG_DIRECTORY = '/etc/sluice';
@@ -38,5 +46,10 @@ export const PLACEHOLDER_KEY = 'sluice-placeholder-key';
 
 /** Name of the generated Secret of a StreamProxy: fixed, as a running pod's volumes cannot change. */
 export function deliveredSecretName(proxyName: string): string {
+  return `sluice-${proxyName}`;
+}
+
+/** Name of a gateway's Deployment, Service and disruption budget. */
+export function gatewayName(proxyName: string): string {
   return `sluice-${proxyName}`;
 }

@@ -66,7 +66,10 @@ test('parseCompiled() names every problem with its path', () => {
   const value = compiled();
   const upstreams = value['upstreams'] as Record<string, unknown>[];
   Object.assign(upstreams[0] ?? {}, { origin: 'https://api.anthropic.com/path', caFile: '../../etc/passwd' });
-  Object.assign(value, { generation: -1, logging: { maxBodyBytes: '1Mi', redact: [{ kind: 'x' }], spoolBytes: 1 } });
+  Object.assign(value, {
+    generation: -1,
+    logging: { maxBodyBytes: '1Mi', redact: [{ kind: 'x' }], spoolBytes: 1, spoolMaxAgeMs: 1 },
+  });
   const problems = problemsOf(value).map((line) => line.split(':')[0]);
   assert.deepEqual(problems, [
     'generation',

@@ -8,16 +8,17 @@ import {
   type CompiledLogging,
   type CompiledMatch,
   type CompiledRoute,
-  type CompiledTarget,
   type CompiledUpstream,
   type CredentialSource,
-  type InvalidPart,
   type PathPattern,
   type Redaction,
+  type UpstreamTranslation,
   type ValidRoute,
 } from './compiled.ts';
 import { DIALECTS } from './dialect.ts';
 import type { Problem } from './finding.ts';
+import { FLAVORS } from './flavors.ts';
+import { readAudit } from './parse-audit.ts';
 import {
   at,
   type Place,
@@ -30,6 +31,18 @@ import {
   readText,
   readWhole,
 } from './parse-fields.ts';
+import { readGateway } from './parse-gateway.ts';
+import {
+  readAgentTag,
+  readClientCertificate,
+  readLimits,
+  readListen,
+  readRewritePrefix,
+  readTimerMs,
+} from './parse-listen.ts';
+import { readReplay } from './parse-replay.ts';
+import { readInvalid, readTarget } from './parse-targets.ts';
+import { readPacing, readToolLoop } from './parse-tool-loop.ts';
 
 export type ParsedCompiled =
   | { readonly ok: true; readonly config: CompiledConfig }
@@ -63,11 +76,13 @@ export function parseCompiled(value: unknown): ParsedCompiled {
     namespace: readName(fields['namespace'], at(root, 'namespace')),
     generation: readWhole(fields['generation'], at(root, 'generation')),
     revision: readName(fields['revision'], at(root, 'revision')),
-    listen: readPort(fields['listen'], at(root, 'listen')),
+    listen: readListen(fields['listen'], at(root, 'listen')),
     metrics: readPort(fields['metrics'], at(root, 'metrics')),
+    ...(fields['agentTag'] !== undefined && { agentTag: readAgentTag(fields['agentTag'], at(root, 'agentTag')) }),
     upstreams: readList(fields['upstreams'], at(root, 'upstreams'), readUpstream),
     routes: readList(fields['routes'], at(root, 'routes'), readRoute),
     logging: readLogging(fields['logging'], at(root, 'logging')),
+    ...(fields['gateway'] !== undefined && { gateway: readGateway(fields['gateway'], at(root, 'gateway')) }),
   };
   if (problems.length === 0) checkReferences(config, problems);
   return problems.length === 0 ? { ok: true, config } : { ok: false, problems };
@@ -75,14 +90,6 @@ export function parseCompiled(value: unknown): ParsedCompiled {
 
 function readPort(value: unknown, place: Place): { port: number } {
   return { port: readWhole(readObject(value, place)['port'], at(place, 'port'), 65_535) };
-}
-
-function readInvalid(fields: Readonly<Record<string, unknown>>, place: Place): InvalidPart {
-  return {
-    kind: 'invalid',
-    name: readName(fields['name'], at(place, 'name')),
-    message: readText(fields['message'], at(place, 'message')),
-  };
 }
 
 function readUpstream(value: unknown, place: Place): CompiledUpstream {
@@ -104,8 +111,29 @@ function readUpstream(value: unknown, place: Place): CompiledUpstream {
       idleMs: limit('idleMs'),
       totalMs: limit('totalMs'),
     },
+    modelMap: readList(fields['modelMap'], at(place, 'modelMap'), (item, p) => ({
+      from: readName(readObject(item, p)['from'], at(p, 'from')),
+      to: readName(readObject(item, p)['to'], at(p, 'to')),
+    })),
+    translation: readTranslation(fields['translation'], at(place, 'translation')),
     ...(fields['caFile'] !== undefined && { caFile: readFileName(fields['caFile'], at(place, 'caFile')) }),
+    ...(fields['clientCertificate'] !== undefined && {
+      clientCertificate: readClientCertificate(fields['clientCertificate'], at(place, 'clientCertificate')),
+    }),
+    ...(fields['gateway'] === true && { gateway: true }),
     ...(fields['proxyUrl'] !== undefined && { proxyUrl: readProxyUrl(fields['proxyUrl'], at(place, 'proxyUrl')) }),
+    ...(fields['limits'] !== undefined && { limits: readLimits(fields['limits'], at(place, 'limits')) }),
+    ...(fields['http2'] === true && { http2: true }),
+    ...(fields['replay'] !== undefined && { replay: readReplay(fields['replay'], at(place, 'replay')) }),
+  };
+}
+
+function readTranslation(value: unknown, place: Place): UpstreamTranslation {
+  const fields = readObject(value, place);
+  return {
+    flavor: readOneOf(fields['flavor'], at(place, 'flavor'), FLAVORS) ?? 'openai',
+    maxTokens: readWhole(fields['maxTokens'], at(place, 'maxTokens')),
+    onLoss: readOneOf(fields['onLoss'], at(place, 'onLoss'), ['warn', 'refuse']) ?? 'warn',
   };
 }
 
@@ -137,8 +165,8 @@ function readBasePath(value: unknown, place: Place): string {
 
 function readCredentialSource(value: unknown, place: Place): CredentialSource {
   const fields = readObject(value, place);
-  const kind = readOneOf(fields['kind'], at(place, 'kind'), ['client', 'secret']);
-  if (kind !== 'secret') return { kind: 'client' };
+  const kind = readOneOf(fields['kind'], at(place, 'kind'), ['client', 'secret', 'serviceAccountToken']);
+  if (kind !== 'secret') return { kind: kind ?? 'client' };
   return {
     kind,
     file: readFileName(fields['file'], at(place, 'file')),
@@ -166,10 +194,18 @@ function readRoute(value: unknown, place: Place): CompiledRoute {
       stickyHeader: readHeaderName(fields['stickyHeader'], at(place, 'stickyHeader')),
     }),
     fallback: readList(fields['fallback'], at(place, 'fallback'), readChoice),
+    ...(fields['toolLoop'] !== undefined && { toolLoop: readToolLoop(fields['toolLoop'], at(place, 'toolLoop')) }),
+    ...(fields['pacing'] !== undefined && { pacing: readPacing(fields['pacing'], at(place, 'pacing')) }),
     retry: {
       attemptsPerUpstream: readWhole(retry['attemptsPerUpstream'], at(retryPlace, 'attemptsPerUpstream'), 100),
       withinMs: readWhole(retry['withinMs'], at(retryPlace, 'withinMs'), 2 ** 31 - 1),
     },
+    ...(fields['rewritePrefix'] !== undefined && {
+      rewritePrefix: readRewritePrefix(fields['rewritePrefix'], at(place, 'rewritePrefix')),
+    }),
+    ...(fields['keepAliveMs'] !== undefined && {
+      keepAliveMs: readTimerMs(fields['keepAliveMs'], at(place, 'keepAliveMs')),
+    }),
   };
 }
 
@@ -186,6 +222,9 @@ function readMatch(value: unknown, place: Place): CompiledMatch {
   return {
     paths: readList(fields['paths'], at(place, 'paths'), readPathPattern),
     models: readList(fields['models'], at(place, 'models'), readName),
+    ...(fields['tierModels'] !== undefined && {
+      tierModels: readList(fields['tierModels'], at(place, 'tierModels'), readName),
+    }),
     agents: readList(fields['agents'], at(place, 'agents'), readName),
     headers: readList(fields['headers'], at(place, 'headers'), (item, p) => {
       const header = readObject(item, p);
@@ -209,9 +248,12 @@ function readLogging(value: unknown, place: Place): CompiledLogging {
   const fields = readObject(value, place);
   return {
     maxBodyBytes: readWhole(fields['maxBodyBytes'], at(place, 'maxBodyBytes')),
+    assemble: fields['assemble'] === true,
     redact: readList(fields['redact'], at(place, 'redact'), readRedaction),
     spoolBytes: readWhole(fields['spoolBytes'], at(place, 'spoolBytes')),
+    spoolMaxAgeMs: readWhole(fields['spoolMaxAgeMs'], at(place, 'spoolMaxAgeMs')),
     targets: readList(fields['targets'], at(place, 'targets'), readTarget),
+    ...(fields['audit'] !== undefined && { audit: readAudit(fields['audit'], at(place, 'audit')) }),
   };
 }
 
@@ -225,19 +267,6 @@ function readRedaction(value: unknown, place: Place): Redaction {
 
 function readStep(value: unknown, place: Place): string | number {
   return typeof value === 'number' ? readWhole(value, place) : readText(value, place);
-}
-
-function readTarget(value: unknown, place: Place): CompiledTarget {
-  const fields = readObject(value, place);
-  const kind = readOneOf(fields['kind'], at(place, 'kind'), ['stdout', 'file', 'invalid']);
-  if (kind === 'stdout') return { kind, name: readName(fields['name'], at(place, 'name')) };
-  if (kind !== 'file') return readInvalid(fields, place);
-  return {
-    kind,
-    name: readName(fields['name'], at(place, 'name')),
-    path: readName(fields['path'], at(place, 'path')),
-    maxBytes: readWhole(fields['maxBytes'], at(place, 'maxBytes')),
-  };
 }
 
 /** A route that names an upstream which is not there would fail request by request; it is refused whole, at the door. */

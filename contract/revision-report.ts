@@ -7,4 +7,11 @@ export interface RevisionReport {
   readonly revision: Revision | null;
   /** Why the config that lies there now is refused; empty when it is the one above. Never a credential. */
   readonly problems: readonly Problem[];
+  /** Log targets that do not take records at this moment, each with what went wrong last. Never a credential. */
+  readonly failingTargets: readonly FailingTarget[];
+}
+
+export interface FailingTarget {
+  readonly name: string;
+  readonly error: string;
 }

@@ -1,5 +1,6 @@
 /** Which Secrets a StreamProxy names, and what is known of them: never their values. */
 import type { StreamProxy } from './resources.ts';
+import { targetSecrets } from './target-secrets.ts';
 
 export interface SecretRef {
   readonly name: string;
@@ -32,9 +33,31 @@ export function secretRefs(spec: StreamProxy['spec']): SecretRef[] {
   for (const upstream of spec.upstreams) {
     for (const source of upstream.credentials ?? []) add(source.secret);
     add(upstream.tls?.ca?.secret);
+    const certificate = upstream.tls?.clientCertificate?.secret;
+    if (certificate) certificateRefs(certificate).forEach(add);
   }
-  for (const target of spec.logging?.targets ?? []) add(target.postgres?.dsn.secret);
+  if (spec.gateway?.tls) certificateRefs(spec.gateway.tls.secret).forEach(add);
+  for (const client of spec.gateway?.clients ?? []) add(client.secret);
+  for (const { toolLoop } of spec.routes) {
+    for (const { secret } of [...(toolLoop?.mcpServers ?? []), ...(toolLoop?.http ?? [])]) add(secret);
+  }
+  for (const target of spec.logging?.targets ?? []) for (const [, ref] of targetSecrets(target)) add(ref);
   return [...refs.values()];
+}
+
+/** A Secret that holds a certificate and its key, as those of the type kubernetes.io/tls do. */
+export interface CertificateSecret {
+  readonly name: string;
+  readonly certKey?: string;
+  readonly keyKey?: string;
+}
+
+/** Where the certificate is, and where its key. */
+export function certificateRefs({ name, certKey, keyKey }: CertificateSecret): [cert: SecretRef, key: SecretRef] {
+  return [
+    { name, key: certKey ?? 'tls.crt' },
+    { name, key: keyKey ?? 'tls.key' },
+  ];
 }
 
 /** Names of the Secrets that the spec names, sorted. */

@@ -3,7 +3,7 @@
  * looks at what is, never at what happened, and may run at any time, any number of times.
  */
 import { type Compiled, compile } from '#contract/compile/compile.ts';
-import { deliveredSecretName } from '#contract/names.ts';
+import { deliveredSecretName, gatewayName } from '#contract/names.ts';
 import type { StreamProxy } from '#contract/resources.ts';
 import { ApiError } from './cluster/api-error.ts';
 import type { Cluster } from './cluster/cluster.ts';
@@ -15,6 +15,8 @@ import type { AppliedObjects } from './deliver/apply-once.ts';
 import { deliverProfile } from './deliver/profile.ts';
 import { deliverSecret, SecretChangedError } from './deliver/secret.ts';
 import { TerminalError } from './errors.ts';
+import { deliverGateway, forgetGateway, removeGateway } from './gateway/deliver.ts';
+import { gatewayUrl } from './gateway/objects.ts';
 import { type Caches, type Gathered, gather } from './gather.ts';
 import type { SidecarSettings } from './inject/sidecar.ts';
 import type { Limiter } from './limiter.ts';
@@ -64,7 +66,7 @@ export async function reconcile(key: Key, operator: Operator, signal: AbortSigna
 
 async function bringUpToDate(key: Key, ready: Ready, operator: Operator, signal: AbortSignal): Promise<Reconciled> {
   const { resource, pods } = ready;
-  const compiled = compile(resource, ready.secrets);
+  const compiled = compile(resource, ready.secrets, ready.tokenKeys);
   const { revision } = compiled.config;
   const failure = await deliver(ready, compiled, operator, signal).then(
     () => undefined,
@@ -96,11 +98,17 @@ async function bringUpToDate(key: Key, ready: Ready, operator: Operator, signal:
   return { kind: 'delivered', behindMs: Math.max(0, ...behind) };
 }
 
-/** The Secret first: a pod that is injected with a profile must find what it mounts. */
+/** The Secret first: a pod must find what it mounts. */
 async function deliver(ready: Ready, compiled: Compiled, operator: Operator, signal: AbortSignal): Promise<void> {
   const { resource, secrets } = ready;
   await deliverSecret(operator, { resource, compiled, secrets }, signal);
-  await deliverProfile(operator.applied, resource, operator.sidecar, signal);
+  const { gateway } = resource.spec;
+  if (gateway) await deliverGateway(operator, resource, gateway, signal);
+  else {
+    await deliverProfile(operator.applied, resource, operator.sidecar, signal);
+    // It says so while it is one.
+    if (resource.status?.gateway) await removeGateway(operator, resource, signal);
+  }
 }
 
 /** What belongs into the status: an answer that refuses. @throws what only concerns us: lost connections, races, overload */
@@ -112,7 +120,13 @@ function asFailure(error: unknown): Error {
 }
 
 async function report(resource: StreamProxy, outcome: Outcome, operator: Operator, signal: AbortSignal): Promise<void> {
-  const { before, after } = await operator.statuses.write(resource, outcome, signal);
+  const { gateway } = resource.spec;
+  const deployment = gatewayName(resource.metadata.name);
+  const whole = {
+    ...outcome,
+    ...(gateway && { gateway: { deployment, replicas: gateway.replicas ?? 2, url: gatewayUrl(resource) } }),
+  };
+  const { before, after } = await operator.statuses.write(resource, whole, signal);
   // Not awaited: nothing depends on an event, and it never rejects.
   void operator.events.record(resource, happenings(before, after), signal);
 }
@@ -137,9 +151,11 @@ function behindOf(states: readonly PodState[]): (pod: { readonly uid: string }) 
 function forget(key: Key, { caches, confirmations, applied, statuses, events }: Operator): void {
   const { namespace, name } = nameOfKey(key);
   caches.secrets.forget(key);
+  caches.tokenKeys.forget(key);
   confirmations.forget(key);
   statuses.forget(key);
   events.forget(key);
   applied.forget(KINDS.secret, { namespace, name: deliveredSecretName(name) });
   applied.forget(KINDS.sidecarProfile, { namespace, name });
+  forgetGateway(applied, { namespace, name });
 }

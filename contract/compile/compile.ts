@@ -2,11 +2,14 @@
 import { createHash } from 'node:crypto';
 import { COMPILED_VERSION, type CompiledConfig, type Revision } from '../compiled.ts';
 import type { Finding } from '../finding.ts';
-import { DEFAULT_LISTEN_PORT, DEFAULT_METRICS_PORT } from '../names.ts';
+import { DEFAULT_METRICS_PORT } from '../names.ts';
 import type { StreamProxy } from '../resources.ts';
 import { type SecretLookup, type SecretRef, secretNames, secretRefs, secretState } from '../secrets.ts';
+import type { TokenKeys } from '../token-keys.ts';
 import { validate } from '../validate/validate.ts';
 import { credentialFile } from './credential-file.ts';
+import { compileGateway } from './gateway.ts';
+import { compileListen } from './listen.ts';
 import { compileLogging } from './logging.ts';
 import { compileRoutes } from './routes.ts';
 import { compileUpstreams } from './upstreams.ts';
@@ -22,21 +25,24 @@ export interface Compiled {
  * Validates and compiles.
  * @param resource a structurally valid StreamProxy
  * @param secrets what is known of the Secrets that it names
+ * @param tokenKeys the cluster's, for gateways; absent: tokens of service accounts cannot be verified
  */
-export function compile(resource: StreamProxy, secrets: SecretLookup): Compiled {
+export function compile(resource: StreamProxy, secrets: SecretLookup, tokenKeys?: TokenKeys): Compiled {
   const { spec, metadata } = resource;
-  const findings = validate(resource, secrets);
+  const findings = validate(resource, secrets, tokenKeys);
   const found = secretRefs(spec).filter((ref) => secretState(ref, secrets) === 'found');
   const body: Omit<CompiledConfig, 'revision'> = {
     version: COMPILED_VERSION,
     name: metadata.name,
     namespace: metadata.namespace ?? 'default',
     generation: metadata.generation ?? 0,
-    listen: { port: spec.listen?.port ?? DEFAULT_LISTEN_PORT },
+    listen: compileListen(spec.listen),
     metrics: { port: spec.metrics?.port ?? DEFAULT_METRICS_PORT },
+    ...(spec.agentTag && { agentTag: spec.agentTag }),
     upstreams: compileUpstreams(spec, secrets, findings),
     routes: compileRoutes(spec, findings),
     logging: compileLogging(spec, findings),
+    ...(spec.gateway && { gateway: compileGateway(spec.gateway, findings, tokenKeys) }),
   };
   return {
     config: { ...body, revision: revisionOf(body, spec, secrets) },

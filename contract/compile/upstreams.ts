@@ -1,9 +1,10 @@
 /** spec.upstreams -> compiled upstreams. */
-import type { CompiledUpstream, CredentialSource, UpstreamTimeouts } from '../compiled.ts';
+import type { ClientCertificate, CompiledUpstream, CredentialSource, UpstreamTimeouts } from '../compiled.ts';
+import { REPLAY_ORIGIN } from '../compiled-replay.ts';
 import { CONDITION_REASONS } from '../conditions.ts';
 import type { Finding } from '../finding.ts';
 import type { StreamProxy } from '../resources.ts';
-import { type SecretLookup, secretState } from '../secrets.ts';
+import { type CertificateSecret, certificateRefs, type SecretLookup, secretState } from '../secrets.ts';
 import { parseDurationMs } from '../units.ts';
 import { credentialFile } from './credential-file.ts';
 
@@ -14,7 +15,8 @@ export function compileUpstreams(spec: Spec, secrets: SecretLookup, findings: re
   return spec.upstreams.map((upstream) => {
     const message = breakingMessage(upstream, secrets, findings);
     if (message !== undefined) return { kind: 'invalid', name: upstream.name, message };
-    const url = new URL(upstream.url);
+    // What has no url plays recorded answers: the resource allows nothing else.
+    const url = new URL(upstream.url ?? REPLAY_ORIGIN);
     return {
       kind: 'valid',
       name: upstream.name,
@@ -23,8 +25,17 @@ export function compileUpstreams(spec: Spec, secrets: SecretLookup, findings: re
       basePath: url.pathname.replace(/\/+$/, ''),
       credentials: compileCredentials(upstream, secrets),
       timeouts: compileTimeouts(upstream.timeouts ?? {}),
+      modelMap: (upstream.modelMap ?? []).map(({ from, to }) => ({ from, to })),
+      translation: { flavor: 'openai', maxTokens: 8192, onLoss: 'warn', ...upstream.translation },
       ...(upstream.tls?.ca && { caFile: credentialFile(upstream.tls.ca.secret) }),
+      ...(upstream.tls?.clientCertificate && {
+        clientCertificate: compileCertificate(upstream.tls.clientCertificate.secret),
+      }),
+      ...(upstream.gateway && { gateway: true }),
       ...(upstream.proxy && { proxyUrl: upstream.proxy.url }),
+      ...(upstream.limits && { limits: { ...upstream.limits } }),
+      ...(upstream.http2 && { http2: true }),
+      ...(upstream.replay && { replay: { path: upstream.replay.path, speed: upstream.replay.speed ?? 1 } }),
     };
   });
 }
@@ -35,7 +46,7 @@ export function compileUpstreams(spec: Spec, secrets: SecretLookup, findings: re
  */
 function breakingMessage(upstream: Upstream, secrets: SecretLookup, findings: readonly Finding[]): string | undefined {
   const own = findings.filter((f) => f.part.kind === 'upstream' && f.part.name === upstream.name);
-  const fatal = own.find((f) => f.reason === CONDITION_REASONS.invalidUrl || f.path.includes('.tls.ca'));
+  const fatal = own.find((f) => f.reason === CONDITION_REASONS.invalidUrl || f.path.includes('.tls.'));
   if (fatal) return fatal.message;
   const asked = upstream.credentials?.length ?? 0;
   return asked > 0 && compileCredentials(upstream, secrets).length === 0 ? own[0]?.message : undefined;
@@ -43,6 +54,7 @@ function breakingMessage(upstream: Upstream, secrets: SecretLookup, findings: re
 
 function compileCredentials(upstream: Upstream, secrets: SecretLookup): CredentialSource[] {
   return (upstream.credentials ?? []).flatMap((source): CredentialSource[] => {
+    if (source.serviceAccountToken) return [{ kind: 'serviceAccountToken' }];
     if (!source.secret) return [{ kind: 'client' }];
     if (secretState(source.secret, secrets) !== 'found') return [];
     const header = (
@@ -51,6 +63,11 @@ function compileCredentials(upstream: Upstream, secrets: SecretLookup): Credenti
     const scheme = header === 'authorization' ? 'bearer' : 'bare';
     return [{ kind: 'secret', file: credentialFile(source.secret), header, scheme }];
   });
+}
+
+function compileCertificate(secret: CertificateSecret): ClientCertificate {
+  const [cert, key] = certificateRefs(secret);
+  return { certFile: credentialFile(cert), keyFile: credentialFile(key) };
 }
 
 function compileTimeouts(timeouts: NonNullable<Upstream['timeouts']>): UpstreamTimeouts {

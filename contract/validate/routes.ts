@@ -1,6 +1,6 @@
 /** Rules about spec.routes: every upstream named is there, and speaks a dialect that the route's clients can be served in. */
 import { CONDITION_REASONS } from '../conditions.ts';
-import { dialectOfPath } from '../dialect.ts';
+import { type Dialect, dialectOfPath, isServable } from '../dialect.ts';
 import type { Finding } from '../finding.ts';
 import type { StreamProxy } from '../resources.ts';
 
@@ -18,11 +18,9 @@ export function validateRoutes(spec: Spec): Finding[] {
     return named.flatMap(({ name, path }): Finding[] => {
       const dialect = dialects.get(name);
       if (dialect === undefined) return [{ ...unknownUpstream(name, [...dialects.keys()]), path, part }];
-      const foreign = clientDialects(route).find(
-        (client) => client !== 'raw' && dialect !== 'raw' && client !== dialect,
-      );
-      if (foreign === undefined) return [];
-      return [{ ...needsTranslation(route, foreign, name, dialect), path, part }];
+      const unserved = provenPaths(route).find((proven) => !isServable(proven.dialect, dialect, proven.path));
+      if (unserved === undefined) return [];
+      return [{ ...untranslated(route, unserved, name, dialect), path, part }];
     });
   });
 }
@@ -35,30 +33,36 @@ function unknownUpstream(name: string, known: string[]): Omit<Finding, 'path' | 
   };
 }
 
-function needsTranslation(
+function untranslated(
   route: Route,
-  client: string,
+  client: ProvenPath,
   name: string,
-  upstream: string,
+  upstream: Dialect,
 ): Omit<Finding, 'path' | 'part'> {
   return {
     kind: 'value',
     reason: CONDITION_REASONS.translationUnsupported,
     message:
-      `Route "${route.name}" takes ${client} requests, but upstream "${name}" speaks ${upstream}, and this version does not ` +
-      `translate; send the route to an ${client} upstream, or match other paths.`,
+      `Route "${route.name}" takes "${client.path}", which upstream "${name}" (${upstream}) cannot serve: nothing translates ` +
+      `that path; send it to an ${client.dialect} upstream by a route of its own, or match other paths.`,
   };
 }
 
+interface ProvenPath {
+  readonly path: string;
+  readonly dialect: Dialect;
+}
+
 /**
- * The dialects that the route's paths prove; a prefix that covers several proves none, nor does a path that both dialects
+ * The paths of the route that prove a dialect; a prefix that covers several proves none, nor does a path that both dialects
  * have, unless the route asks for the header that tells them apart.
  */
-function clientDialects(route: Route): string[] {
+function provenPaths(route: Route): ProvenPath[] {
   const versioned = route.match?.headers?.some(({ name }) => name.toLowerCase() === 'anthropic-version') ?? false;
   return (route.match?.paths ?? []).flatMap((pattern) => {
+    // A prefix covers the translated path as well as others below it, which get their 501 one by one.
     const path = pattern.endsWith('*') ? pattern.slice(0, -1) : pattern;
     const dialect = dialectOfPath(path, true);
-    return versioned || dialect === dialectOfPath(path, false) ? [dialect] : [];
+    return versioned || dialect === dialectOfPath(path, false) ? [{ path, dialect }] : [];
   });
 }

@@ -2,7 +2,8 @@
 import { CONDITION_REASONS } from '../conditions.ts';
 import type { Finding } from '../finding.ts';
 import type { StreamProxy } from '../resources.ts';
-import { type SecretLookup, type SecretRef, secretState } from '../secrets.ts';
+import { certificateRefs, type SecretLookup, type SecretRef } from '../secrets.ts';
+import { missingSecret } from './missing-secret.ts';
 
 export function validateUpstreams(spec: StreamProxy['spec'], secrets: SecretLookup): Finding[] {
   return spec.upstreams.flatMap((upstream, index) => {
@@ -27,31 +28,15 @@ export function validateUpstreams(spec: StreamProxy['spec'], secrets: SecretLook
       source.secret,
     ]);
     refs.push([`${path}.tls.ca.secret`, upstream.tls?.ca?.secret]);
+    const certificate = upstream.tls?.clientCertificate?.secret;
+    if (certificate) {
+      for (const ref of certificateRefs(certificate)) refs.push([`${path}.tls.clientCertificate.secret`, ref]);
+    }
     for (const [field, ref] of refs) {
       const finding = ref && missingSecret(field, ref, secrets);
-      if (finding) findings.push({ ...finding, part });
+      // A certificate and its key lie in one Secret: when that is missing, once is enough.
+      if (finding && findings.at(-1)?.message !== finding.message) findings.push({ ...finding, part });
     }
     return findings;
   });
-}
-
-function missingSecret(path: string, ref: SecretRef, secrets: SecretLookup): Omit<Finding, 'part'> | undefined {
-  switch (secretState(ref, secrets)) {
-    case 'found':
-      return undefined;
-    case 'no-secret':
-      return {
-        kind: 'reference',
-        reason: CONDITION_REASONS.secretNotFound,
-        path,
-        message: `Secret "${ref.name}" does not exist in this namespace; create it, or name another one.`,
-      };
-    case 'no-key':
-      return {
-        kind: 'reference',
-        reason: CONDITION_REASONS.secretKeyNotFound,
-        path,
-        message: `Secret "${ref.name}" has no value under the key "${ref.key}"; add it, or name another key.`,
-      };
-  }
 }

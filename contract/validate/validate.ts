@@ -2,15 +2,27 @@
 import type { Finding } from '../finding.ts';
 import type { StreamProxy } from '../resources.ts';
 import type { SecretLookup } from '../secrets.ts';
+import type { TokenKeys } from '../token-keys.ts';
+import { validateGateway } from './gateway.ts';
 import { validateLogging } from './logging.ts';
 import { validateRoutes } from './routes.ts';
+import { validateTiers } from './tiers.ts';
+import { validateToolLoops } from './tool-loop.ts';
 import { validateUpstreams } from './upstreams.ts';
 
 /**
  * @param resource a structurally valid StreamProxy
  * @param secrets what is known of the Secrets that it names
+ * @param tokenKeys the cluster's; absent: tokens of service accounts cannot be verified
  */
-export function validate(resource: StreamProxy, secrets: SecretLookup): Finding[] {
+export function validate(resource: StreamProxy, secrets: SecretLookup, tokenKeys?: TokenKeys): Finding[] {
   const { spec } = resource;
-  return [...validateUpstreams(spec, secrets), ...validateRoutes(spec), ...validateLogging(spec)];
+  return [
+    ...validateUpstreams(spec, secrets),
+    ...validateRoutes(spec),
+    ...validateTiers(spec),
+    ...validateToolLoops(spec, secrets),
+    ...validateLogging(spec, secrets),
+    ...validateGateway(spec, secrets, tokenKeys),
+  ];
 }

@@ -36,7 +36,7 @@ const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v
 const PAGE_OBJECTS = '500';
 
 export function connect(access: Access) {
-  return { ...reads(access), ...writes(access) };
+  return { ...reads(access), ...writes(access), ...deletes(access) };
 }
 
 function asJson(access: Access) {
@@ -86,6 +86,17 @@ function reads(access: Access) {
 
     /** @returns undefined when there is none */
     get: (kind: Kind, name: ObjectName, signal: AbortSignal) => read(access, kind, name, 'application/json', signal),
+
+    /** The API server's public documents about the tokens that it makes: their issuer, and the keys that verify them. */
+    async tokenKeys(signal: AbortSignal): Promise<{ readonly discovery: unknown; readonly keySet: unknown }> {
+      const read = (path: string, accept: string): Promise<unknown> =>
+        sendJson(access, { method: 'GET', path, accept, action: `read ${path}` }, signal);
+      const [discovery, keySet] = await Promise.all([
+        read('/.well-known/openid-configuration', 'application/json'),
+        read('/openid/v1/jwks', 'application/jwk-set+json'),
+      ]);
+      return { discovery, keySet };
+    },
 
     /** Metadata alone, so that a Secret's content never reaches us where it is not needed. */
     getMetadata: (kind: Kind, name: ObjectName, signal: AbortSignal) => read(access, kind, name, METADATA_ONLY, signal),
@@ -154,6 +165,22 @@ function writes(access: Access) {
     replace(kind: Kind, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
       const action = `replace ${kind.kind} "${nameOf(object).namespace}/${nameOf(object).name}"`;
       return json({ method: 'PUT', path: objectPath(kind, nameOf(object)), body: object, action }, signal);
+    },
+  };
+}
+
+function deletes(access: Access) {
+  const json = asJson(access);
+  return {
+    /** One that is gone already is no error. */
+    async remove(kind: Kind, name: ObjectName, signal: AbortSignal): Promise<void> {
+      const action = `delete ${kind.kind} "${name.namespace}/${name.name}"`;
+      const body = { propagationPolicy: 'Background' };
+      try {
+        await json({ method: 'DELETE', path: objectPath(kind, name), body, action }, signal);
+      } catch (error) {
+        if (!hasStatus(error, 404)) throw error;
+      }
     },
   };
 }

@@ -26,6 +26,9 @@ export const KINDS = {
   sidecarProfile: { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'SidecarProfile', plural: 'sidecarprofiles' },
   pod: { apiVersion: 'v1', kind: 'Pod', plural: 'pods' },
   secret: { apiVersion: 'v1', kind: 'Secret', plural: 'secrets' },
+  deployment: { apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments' },
+  service: { apiVersion: 'v1', kind: 'Service', plural: 'services' },
+  podDisruptionBudget: { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', plural: 'poddisruptionbudgets' },
   lease: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases' },
   event: { apiVersion: 'events.k8s.io/v1', kind: 'Event', plural: 'events' },
 } as const satisfies Record<string, Kind>;

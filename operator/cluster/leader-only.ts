@@ -25,6 +25,10 @@ export function leaderOnly(cluster: Cluster, isLeading: () => boolean): Cluster 
       check();
       return cluster.create(...args);
     },
+    async remove(...args) {
+      check();
+      return cluster.remove(...args);
+    },
     async replace(...args) {
       check();
       return cluster.replace(...args);

@@ -1,16 +1,22 @@
 /** Asks one sidecar which revision it executes. */
-import type { RevisionReport } from '#contract/revision-report.ts';
+import type { FailingTarget, RevisionReport } from '#contract/revision-report.ts';
 import { describeError } from '../errors.ts';
 import type { PodFacts } from '../watch/pod-facts.ts';
 
 export type Answer =
-  | { readonly kind: 'answered'; readonly revision: string; readonly problem: string | undefined }
+  | {
+      readonly kind: 'answered';
+      readonly revision: string;
+      readonly problem: string | undefined;
+      readonly failingTargets: readonly FailingTarget[];
+    }
   | { readonly kind: 'unreachable'; readonly problem: string };
 
 const TIMEOUT_MS = 2000;
 const MOST_BYTES = 64 * 1024;
 /** Of what a sidecar says about itself only this much reaches a condition. */
 const MOST_PROBLEM_CHARS = 200;
+const MOST_TARGETS = 16;
 
 /** Never rejects: whatever fails makes the sidecar unreachable. */
 export async function askRevision({ ip, metricsPort }: PodFacts, signal: AbortSignal): Promise<Answer> {
@@ -44,7 +50,17 @@ export function parseReport(text: string): Answer {
     ? (problems[0] as Partial<RevisionReport['problems'][number]> | undefined)
     : undefined;
   const problem = first && clip([first.path, first.message].filter(Boolean).join(': '));
-  return { kind: 'answered', revision: revision ?? '', problem: problem || undefined };
+  const failingTargets = readTargets(report?.failingTargets);
+  return { kind: 'answered', revision: revision ?? '', problem: problem || undefined, failingTargets };
+}
+
+/** What a sidecar says is not taken on trust: only names and texts, few and short. */
+function readTargets(value: unknown): FailingTarget[] {
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, MOST_TARGETS).flatMap((entry: Partial<FailingTarget> | null) => {
+    const { name, error } = entry ?? {};
+    return typeof name === 'string' && typeof error === 'string' ? [{ name: clip(name), error: clip(error) }] : [];
+  });
 }
 
 async function readBounded(response: Response): Promise<string> {

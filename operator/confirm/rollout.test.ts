@@ -37,7 +37,12 @@ function scene(answers: Map<string, Answer>) {
   return { rollout, asked, changed: () => notify.promise, states: () => rollout.states().map(({ state }) => state) };
 }
 
-const runs = (revision: string, problem?: string): Answer => ({ kind: 'answered', revision, problem });
+const runs = (revision: string, problem?: string): Answer => ({
+  kind: 'answered',
+  revision,
+  problem,
+  failingTargets: [],
+});
 
 test('asks until every sidecar runs the revision', { timeout: 20_000 }, async (t) => {
   const answers = new Map([

@@ -2,6 +2,7 @@
  * How far one StreamProxy's revision has come: asks its sidecars in rounds until all agree. It runs beside reconciling,
  * which only reads what is known, so that pods that do not answer never hold up the next change.
  */
+import type { FailingTarget } from '#contract/revision-report.ts';
 import { isServing, type PodFacts } from '../watch/pod-facts.ts';
 import type { Answer } from './ask.ts';
 
@@ -10,6 +11,8 @@ export interface PodState {
   readonly pod: PodFacts;
   readonly state: 'current' | 'stale' | 'unreachable' | 'asking';
   readonly problem: string | undefined;
+  /** Log targets that took no records when it was heard last. */
+  readonly failingTargets: readonly FailingTarget[];
   /** How long it has been known without being current; 0 when it is current. */
   readonly behindMs: number;
 }
@@ -17,8 +20,8 @@ export interface PodState {
 /** A kubelet needs 110 to 200 ms from the pod's change to the file's. */
 const ROUNDS_AFTER_MS = [150, 200, 300, 500, 1000, 2000, 5000, 10_000];
 const ROUNDS_EVERY_MS = 30_000;
-/** A sidecar that confirmed is asked again after this time: it could have been restarted on a broken volume. */
-const CONFIRMED_FOR_MS = 300_000;
+/** A sidecar that confirmed is asked again after this time: its log targets may fail, or it started anew on a broken volume. */
+const CONFIRMED_FOR_MS = 60_000;
 
 interface Heard {
   readonly run: string;
@@ -66,10 +69,10 @@ export class Rollout {
   states(): PodState[] {
     const nowMs = performance.now();
     return this.#pods.map((pod) => {
-      const { state, problem } = this.#judge(pod);
+      const { state, problem, failingTargets } = this.#judge(pod);
       if (state === 'current') this.#behindSinceMs.delete(pod.uid);
       else if (!this.#behindSinceMs.has(pod.uid)) this.#behindSinceMs.set(pod.uid, nowMs);
-      return { pod, state, problem, behindMs: nowMs - (this.#behindSinceMs.get(pod.uid) ?? nowMs) };
+      return { pod, state, problem, failingTargets, behindMs: nowMs - (this.#behindSinceMs.get(pod.uid) ?? nowMs) };
     });
   }
 
@@ -78,12 +81,14 @@ export class Rollout {
     clearTimeout(this.#timer);
   }
 
-  #judge(pod: PodFacts): { readonly state: PodState['state']; readonly problem: string | undefined } {
+  #judge(pod: PodFacts): Pick<PodState, 'state' | 'problem' | 'failingTargets'> {
     const heard = this.#heard.get(pod.uid);
-    if (heard?.run !== pod.run) return { state: 'asking', problem: undefined };
+    if (heard?.run !== pod.run) return { state: 'asking', problem: undefined, failingTargets: [] };
     const { answer } = heard;
-    if (answer.kind === 'unreachable') return { state: 'unreachable', problem: answer.problem };
-    return { state: answer.revision === this.#revision ? 'current' : 'stale', problem: answer.problem };
+    const { problem } = answer;
+    if (answer.kind === 'unreachable') return { state: 'unreachable', problem, failingTargets: [] };
+    const state = answer.revision === this.#revision ? 'current' : 'stale';
+    return { state, problem, failingTargets: answer.failingTargets };
   }
 
   #schedule(): void {

@@ -17,6 +17,8 @@ export interface Wanted {
   readonly name: ObjectName;
   /** Changes whenever the object does; may be less than the object, where that holds Secrets' values. */
   readonly digest: string;
+  /** Whether the object's status changes by itself, so that only its generation tells of changes of what we wrote. */
+  readonly byGeneration?: boolean;
   /** Makes the object; called only when it must be written. */
   readonly build: (signal: AbortSignal) => Promise<KubeObject>;
 }
@@ -33,20 +35,26 @@ export class AppliedObjects {
    * @returns whether it had to be written
    * @throws TerminalError when an object of that name is somebody else's
    */
-  async ensure({ kind, name, digest, build }: Wanted, signal: AbortSignal): Promise<boolean> {
+  async ensure({ kind, name, digest, byGeneration = false, build }: Wanted, signal: AbortSignal): Promise<boolean> {
     const key = idOf(kind, name);
     const known = this.#applied.get(key);
     const there = await this.#cluster.getMetadata(kind, name, signal);
-    if (known?.digest === digest && there?.metadata.resourceVersion === known.version) return false;
+    if (known?.digest === digest && there && versionOf(there, byGeneration) === known.version) return false;
     if (there && there.metadata.labels?.[MANAGED_BY_LABEL] !== MANAGED_BY) throw takenName(kind, name);
     const written = await this.#cluster.apply(kind, await build(signal), signal);
-    this.#applied.set(key, { digest, version: written.metadata.resourceVersion ?? '' });
+    this.#applied.set(key, { digest, version: versionOf(written, byGeneration) });
     return written.metadata.resourceVersion !== there?.metadata.resourceVersion;
   }
 
   forget(kind: Kind, name: ObjectName): void {
     this.#applied.delete(idOf(kind, name));
   }
+}
+
+/** With the uid, as an object that was made anew may have the same generation. */
+function versionOf({ metadata }: KubeObject, byGeneration: boolean): string {
+  const { generation, resourceVersion = '', uid } = metadata;
+  return byGeneration && generation !== undefined ? `${uid} ${generation}` : resourceVersion;
 }
 
 function idOf(kind: Kind, { namespace, name }: ObjectName): string {

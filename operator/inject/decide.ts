@@ -1,6 +1,7 @@
 /** Pure: pod + profile → inject, skip with a named reason, or refuse with the way out. The model that the admission policy is held to. */
 import { INJECT_ANNOTATION, SIDECAR_CONTAINER } from '#contract/names.ts';
 import type { SidecarProfile } from '#contract/resources.ts';
+import { MOUNTABLE_KINDS } from './mounts.ts';
 import type { Pod } from './pod.ts';
 
 export type SkipReason =
@@ -23,7 +24,11 @@ export type RefuseReason =
   /** The sidecar is a Linux program. */
   | 'other-system'
   | 'container-name-taken'
-  | 'volume-name-taken';
+  | 'volume-name-taken'
+  /** The pod lacks a volume that the sidecar is to mount. */
+  | 'volume-missing'
+  /** The volume may hold credentials, or belongs to the node. */
+  | 'volume-kind';
 
 export type Decision =
   | { readonly kind: 'inject'; readonly profile: SidecarProfile }
@@ -46,7 +51,9 @@ export function decide(pod: Pod, profile: SidecarProfile | undefined): Decision 
     );
   }
   if (!profile) return refuse('no-profile', missingProfile(asked));
-  return refusalOfShape(pod) ?? refusalOfNames(pod, profile) ?? { kind: 'inject', profile };
+  return (
+    refusalOfShape(pod) ?? refusalOfNames(pod, profile) ?? refusalOfVolumes(pod, profile) ?? { kind: 'inject', profile }
+  );
 }
 
 /** Shapes that would hand the sidecar's listener or keys to others. */
@@ -79,6 +86,26 @@ function refusalOfNames({ spec }: Pod, profile: SidecarProfile): Decision | unde
   const names = new Set(profile.spec.volumes.map((volume) => volume['name']));
   const volume = spec.volumes?.find(({ name }) => names.has(name));
   return volume && refuse('volume-name-taken', `A volume of the pod is named "${volume.name}"; give it another name.`);
+}
+
+/** Volumes of the pod that the sidecar is to mount. */
+function refusalOfVolumes({ spec }: Pod, profile: SidecarProfile): Decision | undefined {
+  for (const { name } of profile.spec.volumeMounts ?? []) {
+    const volume = spec.volumes?.find((each) => each.name === name);
+    if (!volume) {
+      return refuse(
+        'volume-missing',
+        `The sidecar mounts the volume "${name}" and the pod has none of that name; add it to spec.volumes, or take it out of spec.sidecar of StreamProxy "${profile.metadata.name}".`,
+      );
+    }
+    if (!MOUNTABLE_KINDS.some((kind) => volume[kind] !== undefined)) {
+      return refuse(
+        'volume-kind',
+        `The sidecar mounts only volumes of data (${MOUNTABLE_KINDS.join(', ')}) and "${name}" is of another kind; put the files on one of these, or take it out of spec.sidecar of StreamProxy "${profile.metadata.name}".`,
+      );
+    }
+  }
+  return undefined;
 }
 
 function isSidecar(container: Pod['spec']['containers'][number]): boolean {

@@ -24,6 +24,7 @@ export function injectionPatch(pod: Pod, profile: SidecarProfile): PatchOperatio
     pod.spec.initContainers
       ? add('/spec/initContainers/0', spec.container)
       : add('/spec/initContainers', [spec.container]),
+    ...(spec.volumeMounts ?? []).map((mount) => add('/spec/initContainers/0/volumeMounts/-', mount)),
     ...(pod.spec.volumes
       ? spec.volumes.map((volume) => add('/spec/volumes/-', volume))
       : [add('/spec/volumes', spec.volumes)]),

@@ -8,24 +8,27 @@ import {
   DEFAULT_LISTEN_PORT,
   DEFAULT_METRICS_PORT,
   deliveredSecretName,
+  GATEWAY_TOKEN_DIRECTORY,
+  GATEWAY_TOKEN_FILE,
+  GATEWAY_TOKEN_VOLUME,
   NO_TOKEN_VOLUME,
   PLACEHOLDER_KEY,
   SIDECAR_CONTAINER,
   SIDECAR_UID,
   STATE_DIRECTORY,
   STATE_VOLUME,
+  TOKEN_AUDIENCE,
   TOKEN_DIRECTORY,
 } from '#contract/names.ts';
 import type { SidecarProfile, StreamProxy } from '#contract/resources.ts';
 import { METRICS_PORT_NAME } from '../watch/pod-facts.ts';
+import { podVolumeMounts, volumesVariable } from './mounts.ts';
+import { type Resources, sidecarResources } from './resources.ts';
 
 export interface SidecarSettings {
   readonly image: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
-  readonly resources: {
-    readonly requests: Readonly<Record<string, string>>;
-    readonly limits: Readonly<Record<string, string>>;
-  };
+  readonly resources: Resources;
 }
 
 type ProfileSpec = SidecarProfile['spec'];
@@ -36,21 +39,37 @@ interface Ports {
 
 /** r--r--r--: the sidecar's user is none of root's group. */
 const READ_ONLY_MODE = 0o444;
+/** The kubelet renews a token when a fifth of this is left. */
+const TOKEN_SECONDS = 3600;
 
 export function profileSpec(settings: SidecarSettings, proxy: Pick<StreamProxy, 'metadata' | 'spec'>): ProfileSpec {
   const ports = {
     listen: proxy.spec.listen?.port ?? DEFAULT_LISTEN_PORT,
     metrics: proxy.spec.metrics?.port ?? DEFAULT_METRICS_PORT,
   };
+  const token = asksForToken(proxy.spec);
+  const ownState = proxy.spec.sidecar?.stateVolume === undefined;
+  const mounts = podVolumeMounts(proxy.spec);
+  const resources = sidecarResources(settings.resources, proxy.spec.sidecar?.resources);
   return {
-    container: container(settings, ports),
-    volumes: volumes(proxy.metadata.name),
+    container: container({ ...settings, resources }, ports, {
+      volumeMounts: ownMounts(ownState, token),
+      env: volumesVariable(mounts),
+    }),
+    volumes: [...volumes(proxy.metadata.name, ownState), ...(token ? [gatewayToken()] : [])],
+    ...(mounts.length > 0 && { volumeMounts: mounts }),
     env: environment(ports),
     noProxy: '127.0.0.1,localhost',
   };
 }
 
-function container(settings: SidecarSettings, ports: Ports): ProfileSpec['container'] {
+/** What differs from StreamProxy to StreamProxy. */
+interface Parts {
+  readonly env: readonly unknown[];
+  readonly volumeMounts: readonly unknown[];
+}
+
+function container(settings: SidecarSettings, ports: Ports, { env, volumeMounts }: Parts): ProfileSpec['container'] {
   return {
     name: SIDECAR_CONTAINER,
     image: settings.image,
@@ -66,6 +85,7 @@ function container(settings: SidecarSettings, ports: Ports): ProfileSpec['contai
       { name: 'SLUICE_METRICS_HOST', value: '0.0.0.0' },
       { name: 'SLUICE_CONFIG_DIR', value: CONFIG_DIRECTORY },
       { name: 'SLUICE_STATE_DIR', value: STATE_DIRECTORY },
+      ...env,
     ],
     ports: [{ name: METRICS_PORT_NAME, containerPort: ports.metrics, protocol: 'TCP' }],
     // The pod's own containers start when this one has succeeded, so it asks often and gives the config two minutes to come.
@@ -86,12 +106,17 @@ function container(settings: SidecarSettings, ports: Ports): ProfileSpec['contai
     },
     terminationMessagePath: '/dev/termination-log',
     terminationMessagePolicy: 'FallbackToLogsOnError',
-    volumeMounts: [
-      { name: CONFIG_VOLUME, mountPath: CONFIG_DIRECTORY, readOnly: true },
-      { name: STATE_VOLUME, mountPath: STATE_DIRECTORY },
-      { name: NO_TOKEN_VOLUME, mountPath: TOKEN_DIRECTORY, readOnly: true },
-    ],
+    volumeMounts: [...volumeMounts],
   };
+}
+
+function ownMounts(ownState: boolean, token: boolean): unknown[] {
+  return [
+    { name: CONFIG_VOLUME, mountPath: CONFIG_DIRECTORY, readOnly: true },
+    ...(ownState ? [{ name: STATE_VOLUME, mountPath: STATE_DIRECTORY }] : []),
+    { name: NO_TOKEN_VOLUME, mountPath: TOKEN_DIRECTORY, readOnly: true },
+    ...(token ? [{ name: GATEWAY_TOKEN_VOLUME, mountPath: GATEWAY_TOKEN_DIRECTORY, readOnly: true }] : []),
+  ];
 }
 
 /**
@@ -99,13 +124,26 @@ function container(settings: SidecarSettings, ports: Ports): ProfileSpec['contai
  * content that running pods have, where an optional one would be emptied under them.
  * Over the token's path lies a downward API volume without items: empty, and writable by nobody.
  */
-function volumes(proxyName: string): ProfileSpec['volumes'] {
+function volumes(proxyName: string, ownState: boolean): ProfileSpec['volumes'] {
   const secretName = deliveredSecretName(proxyName);
   return [
     { name: CONFIG_VOLUME, secret: { secretName, defaultMode: READ_ONLY_MODE, optional: false } },
-    { name: STATE_VOLUME, emptyDir: {} },
+    ...(ownState ? [{ name: STATE_VOLUME, emptyDir: {} }] : []),
     { name: NO_TOKEN_VOLUME, downwardAPI: { defaultMode: READ_ONLY_MODE } },
   ];
+}
+
+function asksForToken({ upstreams }: StreamProxy['spec']): boolean {
+  return upstreams.some(({ credentials = [] }) => credentials.some((source) => source.serviceAccountToken));
+}
+
+/** Good for gateways alone: the API server does not take a token of this audience. */
+function gatewayToken(): ProfileSpec['volumes'][number] {
+  const serviceAccountToken = { audience: TOKEN_AUDIENCE, expirationSeconds: TOKEN_SECONDS, path: GATEWAY_TOKEN_FILE };
+  return {
+    name: GATEWAY_TOKEN_VOLUME,
+    projected: { defaultMode: READ_ONLY_MODE, sources: [{ serviceAccountToken }] },
+  };
 }
 
 function environment({ listen }: Ports): ProfileSpec['env'] {

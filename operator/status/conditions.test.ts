@@ -8,7 +8,13 @@ import { happenings } from './events.ts';
 const NOW = new Date('2026-11-21T12:00:00.500Z');
 const FINE: Outcome = { findings: [], revision: 'r1', failure: undefined, pods: [] };
 
-function podState(name: string, state: PodState['state'], behindMs = 0, problem?: string): PodState {
+function podState(
+  name: string,
+  state: PodState['state'],
+  behindMs = 0,
+  problem?: string,
+  failingTargets: PodState['failingTargets'] = [],
+): PodState {
   const pod = {
     namespace: 'n',
     name,
@@ -21,7 +27,7 @@ function podState(name: string, state: PodState['state'], behindMs = 0, problem?
     metricsPort: 1,
     run: 'r',
   };
-  return { pod, state, behindMs, problem };
+  return { pod, state, behindMs, problem, failingTargets };
 }
 
 function programmed(pods: readonly PodState[]): Condition | undefined {
@@ -130,4 +136,20 @@ test('an event for each condition that changed, none for a rollout under way', (
     [['Warning', 'PodsStale']],
   );
   assert.deepEqual(happenings(late, late), []);
+});
+
+test('a log target that takes no records is a condition until it does again, and none before it ever failed', () => {
+  const of = (pods: readonly PodState[], before: readonly Condition[]): Condition | undefined =>
+    conditionsOf({ ...FINE, pods }, 1, before, NOW).find(({ type }) => type === 'TargetsReady');
+  const failing = (name: string): PodState =>
+    podState(name, 'current', 0, undefined, [{ name: 'pg', error: 'ECONNREFUSED' }]);
+  assert.equal(of([podState('a', 'current')], []), undefined);
+  const failed = of([failing('a'), podState('b', 'current'), failing('c')], []);
+  assert.deepEqual([failed?.status, failed?.reason], ['False', 'TargetFailing']);
+  assert.match(
+    failed?.message ?? '',
+    /^Target "pg" takes no records from 2 of 3 pods, where they wait: ECONNREFUSED\.$/,
+  );
+  const mended = of([podState('a', 'current')], failed ? [failed] : []);
+  assert.deepEqual([mended?.status, mended?.reason], ['True', 'TargetsReady']);
 });

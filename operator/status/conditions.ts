@@ -16,6 +16,8 @@ export interface Outcome {
   /** Why the revision could not be delivered. */
   readonly failure: string | undefined;
   readonly pods: readonly PodState[];
+  /** Present: the pods are a gateway's. */
+  readonly gateway?: { readonly deployment: string; readonly replicas: number; readonly url: string };
 }
 
 /** Sidecars may take this long before they are called stale or unreachable: kubelets are busy, processes start. */
@@ -36,6 +38,10 @@ export function conditionsOf(
   const verdicts = [
     ...(outcome.findings ? [accepted(outcome.findings), resolvedRefs(outcome.findings)] : []),
     programmed(outcome),
+    ...targetsReady(
+      outcome.pods,
+      before.some(({ type }) => type === CONDITION_TYPES.targetsReady),
+    ),
   ];
   const fresh = verdicts.map((verdict): Condition => {
     const last = before.find(({ type }) => type === verdict.type);
@@ -75,12 +81,16 @@ function resolvedRefs(findings: readonly Finding[]): Verdict {
   return { type, status: 'False', reason: first.reason, message: listFindings(own) };
 }
 
-function programmed({ revision, failure, pods }: Outcome): Verdict {
+function programmed({ revision, failure, pods, gateway }: Outcome): Verdict {
   const type = CONDITION_TYPES.programmed;
   if (failure !== undefined)
     return { type, status: 'False', reason: CONDITION_REASONS.deliveryFailed, message: failure };
   const behind = pods.filter(({ state }) => state !== 'current');
-  const running = `Revision ${revision} runs in ${pods.length - behind.length} of ${pods.length} sidecars`;
+  const running = `Revision ${revision} runs in ${pods.length - behind.length} of ${pods.length} ${gateway ? 'gateway pods' : 'sidecars'}`;
+  if (gateway && pods.length === 0 && gateway.replicas !== 0) {
+    const message = `Revision ${revision} is delivered; no pod of Deployment "${gateway.deployment}" runs yet.`;
+    return { type, status: 'False', reason: CONDITION_REASONS.rollingOut, message };
+  }
   if (behind.length === 0) {
     const message =
       pods.length === 0 ? `Revision ${revision} is delivered; no pod runs the sidecar yet.` : `${running}.`;
@@ -99,6 +109,24 @@ function programmed({ revision, failure, pods }: Outcome): Verdict {
   const isStale = late.some(({ state }) => state === 'stale');
   const reason = isStale ? CONDITION_REASONS.podsStale : CONDITION_REASONS.podsUnreachable;
   return { type, status: 'False', reason, message: `${running}. Not in ${listPods(late)}.` };
+}
+
+/** @param known whether a target has failed before: otherwise there is nothing to say of those that work */
+function targetsReady(pods: readonly PodState[], known: boolean): Verdict[] {
+  const type = CONDITION_TYPES.targetsReady;
+  const errors = new Map<string, { error: string; pods: number }>();
+  for (const { name, error } of pods.flatMap((pod) => pod.failingTargets)) {
+    const seen = errors.get(name);
+    errors.set(name, { error, pods: (seen?.pods ?? 0) + 1 });
+  }
+  if (errors.size > 0) {
+    const shown = [...errors].slice(0, MOST_FINDINGS).map(([name, failing]) => {
+      return `Target "${name}" takes no records from ${failing.pods} of ${pods.length} pods, where they wait: ${failing.error}.`;
+    });
+    return [{ type, status: 'False', reason: CONDITION_REASONS.targetFailing, message: shown.join(' ') }];
+  }
+  if (!known) return [];
+  return [{ type, status: 'True', reason: CONDITION_REASONS.targetsReady, message: 'Every log target takes records.' }];
 }
 
 function listFindings(findings: readonly Finding[]): string {
@@ -129,6 +157,7 @@ export function statusOf(outcome: Outcome, resource: Pick<StreamProxy, 'metadata
   return {
     observedGeneration: generation,
     ...(revision !== undefined && { revision }),
+    ...(outcome.gateway && { gateway: { url: outcome.gateway.url } }),
     pods: {
       injected: outcome.pods.length,
       current: count('current'),

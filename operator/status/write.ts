@@ -1,5 +1,6 @@
 /** Writes a StreamProxy's status, only on difference. By server-side apply, so that other writers' conditions stay theirs. */
 import { isDeepStrictEqual } from 'node:util';
+import { CONDITION_TYPES } from '#contract/conditions.ts';
 import type { StreamProxy } from '#contract/resources.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { KINDS } from '../cluster/kinds.ts';
@@ -41,12 +42,14 @@ export class StatusWriter {
 }
 
 /** Only what we own, in one order: others may have added conditions. */
-function normal({ observedGeneration, revision, pods, conditions = [] }: Status): unknown {
-  const own = conditions.filter(({ type }) => ['Accepted', 'ResolvedRefs', 'Programmed'].includes(type));
+function normal({ observedGeneration, revision, pods, gateway, conditions = [] }: Status): unknown {
+  const ours: readonly string[] = Object.values(CONDITION_TYPES);
+  const own = conditions.filter(({ type }) => ours.includes(type));
   return {
     observedGeneration,
     revision,
     pods: { ...pods },
+    gateway: gateway?.url,
     conditions: own.map((each) => ({ ...each })).sort((a, b) => a.type.localeCompare(b.type)),
   };
 }

@@ -4,6 +4,7 @@ import type { SecretFacts } from '#contract/secrets.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { KINDS } from '../cluster/kinds.ts';
 import { describeError } from '../errors.ts';
+import { TokenKeyReader } from '../gateway/token-keys.ts';
 import type { Caches } from '../gather.ts';
 import { createLimiter } from '../limiter.ts';
 import type { Logger } from '../logger.ts';
@@ -50,6 +51,7 @@ export function startWatching({ cluster, namespaces, onKey, onFailure, logger }:
     onChange: onKey,
     onFailure: failed('Secret'),
   });
+  const tokenKeys = new TokenKeyReader({ read: (signal) => cluster.tokenKeys(signal), onChange: onKey });
   const started: { readonly kind: WatchedKind; readonly reflector: Reflector }[] = [];
   const start = <T>(kind: WatchedKind, source: Source<T>, store: Store<T>): void => {
     started.push({ kind, reflector: startReflector({ source, store, onFailure: failed(kind) }) });
@@ -68,11 +70,11 @@ export function startWatching({ cluster, namespaces, onKey, onFailure, logger }:
       ? secrets.health()
       : started.filter((each) => each.kind === kind).map((each) => each.reflector.health());
   return {
-    caches: { proxies, pods, secrets },
+    caches: { proxies, pods, secrets, tokenKeys },
     missing: () => started.flatMap(({ kind, reflector }) => unsynced(kind, reflector)),
     stalenessMs: (kind) => Math.max(0, ...healths(kind).map(({ heardAtMs }) => performance.now() - heardAtMs)),
     async stop() {
-      await Promise.all([...started.map(({ reflector }) => reflector.stop()), secrets.stop()]);
+      await Promise.all([...started.map(({ reflector }) => reflector.stop()), secrets.stop(), tokenKeys.stop()]);
     },
   };
 }

@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { compile } from '#contract/compile/compile.ts';
+import type { StreamProxy } from '#contract/resources.ts';
 import { directorySource } from './directory-source.ts';
 import type { ConfigEvent } from './source.ts';
 
@@ -24,10 +26,12 @@ const config = (revision: string): string =>
         basePath: '',
         credentials: [{ kind: 'secret', file: 'key', header: 'x-api-key', scheme: 'bare' }],
         timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
+        modelMap: [],
+        translation: { flavor: 'openai', maxTokens: 1, onLoss: 'warn' },
       },
     ],
     routes: [],
-    logging: { maxBodyBytes: 1, redact: [], spoolBytes: 1, targets: [] },
+    logging: { maxBodyBytes: 1, redact: [], spoolBytes: 1, spoolMaxAgeMs: 1, targets: [] },
   });
 
 async function inDirectory(run: (directory: string) => Promise<void>): Promise<void> {
@@ -87,3 +91,53 @@ test('directorySource() waits for a directory that is not there yet', { timeout:
     await events.next();
   }),
 );
+
+test(
+  'directorySource() reads every file that compile() has delivered, those of tools included',
+  { timeout: 10_000 },
+  (t) =>
+    inDirectory(async (directory) => {
+      const secret = (key: string): { name: string; key: string } => ({ name: 'keys', key });
+      const spec: StreamProxy['spec'] = {
+        upstreams: [
+          {
+            name: 'up',
+            dialect: 'raw',
+            url: 'https://up',
+            credentials: [{ secret: secret('upstream') }],
+            tls: { ca: { secret: secret('ca') } },
+          },
+        ],
+        routes: [
+          {
+            name: 'all',
+            upstreams: [{ name: 'up' }],
+            toolLoop: {
+              http: [{ name: 'look', description: 'Looks', url: 'http://tool', secret: secret('http') }],
+              mcpServers: [{ name: 'lab', url: 'http://mcp', allow: ['*'], secret: secret('mcp') }],
+            },
+          },
+        ],
+        logging: {
+          targets: [{ name: 'hook', http: { url: 'http://hook', credential: { secret: secret('target') } } }],
+        },
+      };
+      const keys = new Set(['upstream', 'ca', 'http', 'mcp', 'target']);
+      const facts = new Map([['keys', { exists: true as const, version: '1', keys }]]);
+      const delivered = compile({ metadata: { name: 'llm' }, spec }, facts);
+      assert.deepEqual(new Set(delivered.credentials.map(({ key }) => key)), keys);
+      for (const { file, key } of delivered.credentials) await put(directory, file, `value of ${key}`);
+      await put(directory, 'config.json', JSON.stringify(delivered.config));
+      const [event] = await Array.fromAsync(firstOf(directorySource(directory).events(t.signal)));
+      assert.ok(event?.kind === 'loaded', JSON.stringify(event));
+      for (const { file, key } of delivered.credentials)
+        assert.equal(event.loaded.credentials.get(file), `value of ${key}`);
+    }),
+);
+
+async function* firstOf<T>(events: AsyncIterable<T>): AsyncIterable<T> {
+  for await (const event of events) {
+    yield event;
+    return;
+  }
+}

@@ -7,26 +7,32 @@ import { type FSWatcher, watch } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CompiledConfig } from '#contract/compiled.ts';
-import { CONFIG_FILE } from '#contract/names.ts';
+import { isNetworkTarget, targetFiles } from '#contract/compiled-targets.ts';
+import { CONFIG_FILE, GATEWAY_TOKEN_FILE } from '#contract/names.ts';
 import { parseCompiledText } from '#contract/parse-compiled.ts';
 import type { ConfigEvent, ConfigSource } from './source.ts';
 
 export interface DirectoryOptions {
   /** How often the content is compared even if no event came: events get lost on some file systems. @default 2000 */
   readonly pollMs?: number;
+  /** The token of the pod's service account for gateways; read only where an upstream asks for it. */
+  readonly gatewayTokenFile?: string;
 }
 
 /** A change of several files comes as several events. */
 const SETTLE_MS = 20;
 
-export function directorySource(directory: string, { pollMs = 2_000 }: DirectoryOptions = {}): ConfigSource {
+export function directorySource(
+  directory: string,
+  { pollMs = 2_000, gatewayTokenFile }: DirectoryOptions = {},
+): ConfigSource {
   return {
     async *events(signal: AbortSignal): AsyncIterable<ConfigEvent> {
       const changes = new Changes(directory, pollMs, signal);
       let seen = '';
       try {
         while (!signal.aborted) {
-          const { event, fingerprint } = await readDirectory(directory);
+          const { event, fingerprint } = await readDirectory(directory, gatewayTokenFile);
           if (fingerprint !== seen) {
             seen = fingerprint;
             yield event;
@@ -94,7 +100,10 @@ class Changes {
   }
 }
 
-async function readDirectory(directory: string): Promise<{ event: ConfigEvent; fingerprint: string }> {
+async function readDirectory(
+  directory: string,
+  gatewayTokenFile: string | undefined,
+): Promise<{ event: ConfigEvent; fingerprint: string }> {
   const base = await realpath(join(directory, '..data')).catch(() => directory);
   const text = await readText(join(base, CONFIG_FILE));
   if (text === undefined)
@@ -109,6 +118,11 @@ async function readDirectory(directory: string): Promise<{ event: ConfigEvent; f
     // An editor's or kubectl's trailing newline is no part of a key.
     if (value !== undefined) credentials.set(file, value.replace(/\r?\n$/, ''));
   }
+  if (gatewayTokenFile !== undefined && asksForToken(parsed.config)) {
+    // The kubelet renews it in place; a new one is a new config here, under the same revision.
+    const token = (await readText(gatewayTokenFile))?.trim();
+    if (token) credentials.set(GATEWAY_TOKEN_FILE, token);
+  }
   return {
     event: { kind: 'loaded', loaded: { config: parsed.config, credentials } },
     fingerprint: fingerprintOf([text, ...[...credentials].flat()]),
@@ -119,14 +133,34 @@ function rejected(path: string, message: string): { event: ConfigEvent; fingerpr
   return { event: { kind: 'rejected', problems: [{ path, message }] }, fingerprint: fingerprintOf([message]) };
 }
 
+function asksForToken({ upstreams }: CompiledConfig): boolean {
+  return upstreams.some(
+    (upstream) =>
+      upstream.kind === 'valid' && upstream.credentials.some((source) => source.kind === 'serviceAccountToken'),
+  );
+}
+
 /** Every file beside config.json that the config names. */
 function filesOf(config: CompiledConfig): Set<string> {
   const files = new Set<string>();
   for (const upstream of config.upstreams) {
     if (upstream.kind === 'invalid') continue;
     if (upstream.caFile !== undefined) files.add(upstream.caFile);
+    const { clientCertificate } = upstream;
+    if (clientCertificate) files.add(clientCertificate.certFile).add(clientCertificate.keyFile);
     for (const source of upstream.credentials) if (source.kind === 'secret') files.add(source.file);
   }
+  for (const target of config.logging.targets.filter(isNetworkTarget)) {
+    for (const file of targetFiles(target)) files.add(file);
+  }
+  for (const route of config.routes) {
+    if (route.kind === 'invalid' || !route.toolLoop) continue;
+    const { http, mcpServers } = route.toolLoop;
+    for (const { credential } of [...http, ...mcpServers]) if (credential) files.add(credential.file);
+  }
+  const { tls, clients = [] } = config.gateway ?? {};
+  if (tls) files.add(tls.certFile).add(tls.keyFile);
+  for (const client of clients) if (client.kind === 'secret') files.add(client.file);
   return files;
 }
 

@@ -150,10 +150,10 @@ function withUpstreamUrls(
       path: `--resolve-upstream ${name}`,
       message: `"${name}" is no entry of spec.upstreams; use one of ${known.map((k) => `"${k}"`).join(', ')}`,
     }));
-  const upstreams = resource.spec.upstreams.map((upstream) => ({
-    ...upstream,
-    url: urls.get(upstream.name) ?? upstream.url,
-  }));
+  const upstreams = resource.spec.upstreams.map(({ replay, ...upstream }) => {
+    const url = urls.get(upstream.name) ?? upstream.url;
+    return { ...upstream, ...(url === undefined ? replay && { replay } : { url }) };
+  });
   return { resource: { ...resource, spec: { ...resource.spec, upstreams } }, problems };
 }
 

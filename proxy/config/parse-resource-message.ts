@@ -95,6 +95,21 @@ export const EXAMPLES: ReadonlyMap<string, string> = new Map([
   ["^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", 'x-session-id, the name of a header'],
   ['^\\$(\\.[A-Za-z0-9_-]+|\\[[0-9]+\\]|\\[\\*\\])+$', '$.metadata.user_id or $.messages[*].content'],
   ['^[a-z_][a-z0-9_]*$', 'sluice_records'],
+  ['^https?://[a-z0-9.-]+(:[0-9]{1,5})?$', 'https://app.example.com, an origin without a path'],
+  ["^/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*$", '/v3, a path without query'],
+  ['^[a-zA-Z0-9_-]+$', 'look_up-ticket: letters, digits, _ and -'],
+  ['^(/[A-Za-z0-9._-]+)+$', '/workspace, an absolute path without a / at its end'],
+  ['^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$', '/workspace, an absolute path without a folder that begins with a dot'],
+  [
+    '^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$',
+    'published/texts, a relative path of plain folders',
+  ],
+  ['^[0-9]{1,4}ms-[0-9]{1,4}ms$', '10ms-50ms'],
+  ['^[0-9]{1,12}(\\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$', '100m, 0.5 or 256Mi'],
+  ['^[a-zA-Z0-9._-]+$', 'llm-conversations, the name of a topic'],
+  ['^[a-z0-9][a-z0-9.-]*[a-z0-9]$', 'llm-conversations, the name of a bucket'],
+  ["^([A-Za-z0-9!_.*'()=-][A-Za-z0-9!_.*'()=/-]*)?$", 'sluice/, what object names begin with'],
+  ['^[a-z0-9-]+$', 'eu-central-1, the name of a region'],
 ]);
 
 function firstSentence(text: string): string {

@@ -1,5 +1,6 @@
 /** What JSON Schema cannot say: the CRD's CEL rules, and lists whose entries are told apart by a key. */
 import type { Problem } from '#contract/finding.ts';
+import { compareQuantities } from '#contract/quantity.ts';
 import { isMap, type Place, places, type Schema, shown } from './parse-resource-value.ts';
 
 type Evaluate = (rule: string, self: unknown) => boolean;
@@ -56,10 +57,23 @@ function toCel(value: unknown): unknown {
   return Number.isInteger(value) ? BigInt(value as number) : value;
 }
 
+/** The API server's CEL has quantities of Kubernetes; of these the rules need the comparison. */
+class Quantity {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** Rules are the CRD's own constants, so that each is parsed once and kept. */
 async function celEvaluator(): Promise<Evaluate> {
   const { Environment } = await import('@marcbachmann/cel-js');
   const environment = new Environment({ unlistedVariablesAreDyn: true });
+  environment.registerType('Quantity', Quantity);
+  environment.registerFunction('quantity(string): Quantity', (text: string) => new Quantity(text));
+  environment.registerFunction('Quantity.compareTo(Quantity): int', (a: Quantity, b: Quantity) =>
+    BigInt(Math.sign(compareQuantities(a.text, b.text))),
+  );
   const parsed = new Map<string, ReturnType<typeof environment.parse>>();
   return (rule, self) => {
     const program = parsed.get(rule) ?? environment.parse(rule);

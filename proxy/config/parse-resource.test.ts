@@ -25,15 +25,17 @@ async function specOf(text: string): Promise<unknown> {
 
 test('parseResource() fills in the defaults that the API server fills in', async () => {
   assert.deepEqual(await specOf(GOOD), {
-    listen: { port: 8019 },
-    logging: { capture: { maxBodyBytes: '1Mi' }, spool: { maxBytes: '256Mi' } },
+    listen: { port: 8019, debug: 'onRequest', explain: 'onRequest', timeouts: { body: '60s', head: '60s' } },
+    logging: { capture: { assemble: false, maxBodyBytes: '1Mi' }, spool: { maxAge: '24h', maxBytes: '256Mi' } },
     metrics: { port: 9019 },
     routes: [{ match: {}, name: 'r', upstreams: [{ name: 'u', weight: 1 }] }],
     upstreams: [
       {
         dialect: 'raw',
+        http2: false,
         name: 'u',
         timeouts: { connect: '5s', firstByte: '120s', idle: '120s', total: '0s' },
+        translation: { flavor: 'openai', maxTokens: 8192, onLoss: 'warn' },
         url: 'http://x.example',
       },
     ],
@@ -112,7 +114,7 @@ test('parseResource() reports every problem with its field, the nearest known fi
   const found = await problemsOf(text);
   assert.deepEqual(found.toSorted(), [
     'spec.listen.port: 80 should be greater than or equal to 1024; raise it',
-    'spec.nonsense: Remove the unknown field "spec.nonsense"; known here are "listen", "metrics", "upstreams", "routes", "logging"',
+    'spec.nonsense: Remove the unknown field "spec.nonsense"; known here are "listen", "metrics", "agentTag", "tiers", "gateway", "sidecar", "upstreams", "routes" and others',
     'spec.routes[0].fallbacks: Remove the unknown field "spec.routes[0].fallbacks"; did you mean "fallback"?',
     'spec.routes[0].upstreams[0].name: Required value; add "name" (Name of an entry of spec.upstreams)',
     'spec.routes[0].upstreams[0].nme: Remove the unknown field "spec.routes[0].upstreams[0].nme"; did you mean "name"?',

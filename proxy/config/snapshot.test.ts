@@ -12,6 +12,8 @@ const upstream = (name: string, origin: string, more: Partial<ValidUpstream> = {
   basePath: '',
   credentials: [],
   timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
+  modelMap: [],
+  translation: { flavor: 'openai', maxTokens: 8192, onLoss: 'warn' },
   ...more,
 });
 
@@ -26,7 +28,7 @@ const loaded = (upstreams: ValidUpstream[], credentials: [string, string][] = []
     metrics: { port: 2 },
     upstreams,
     routes: [],
-    logging: { maxBodyBytes: 1, redact: [], spoolBytes: 1, targets: [] },
+    logging: { maxBodyBytes: 1, redact: [], assemble: false, spoolBytes: 1, spoolMaxAgeMs: 1, targets: [] },
   };
   return { config, credentials: new Map(credentials) };
 };

@@ -6,7 +6,15 @@ import type { CompiledConfig, CompiledUpstream, ValidUpstream } from '#contract/
 import type { Problem } from '#contract/finding.ts';
 import { ProxyError } from '../errors.ts';
 import { credentialProblems } from '../upstream/credentials.ts';
-import { openPool, poolKey, trustProblem, type UpstreamPool } from '../upstream/pool.ts';
+import {
+  certificateProblem,
+  openPool,
+  poolKey,
+  type TlsMaterial,
+  tlsMaterial,
+  trustProblem,
+  type UpstreamPool,
+} from '../upstream/pool.ts';
 import type { LoadedConfig } from './source.ts';
 
 export interface Snapshot {
@@ -29,9 +37,17 @@ interface Held {
   users: number;
 }
 
+/** Opens what an upstream is asked through. @throws when its url, proxy and trust cannot be used */
+export type OpenPool = (upstream: ValidUpstream, tls: TlsMaterial) => UpstreamPool;
+
 export class Snapshots {
+  readonly #open: OpenPool;
   readonly #pools = new Map<string, SharedPool>();
   #current: Held | undefined;
+
+  constructor(open: OpenPool = openPool) {
+    this.#open = open;
+  }
 
   get config(): CompiledConfig | undefined {
     return this.#current?.snapshot.config;
@@ -85,9 +101,9 @@ export class Snapshots {
   }
 
   #usePool(upstream: ValidUpstream, credentials: ReadonlyMap<string, string>): string {
-    const ca = upstream.caFile === undefined ? undefined : credentials.get(upstream.caFile);
-    const key = poolKey(upstream, ca);
-    const shared = this.#pools.get(key) ?? { pool: openPool(upstream, ca), users: 0 };
+    const tls = tlsMaterial(upstream, credentials);
+    const key = poolKey(upstream, tls);
+    const shared = this.#pools.get(key) ?? { pool: this.#open(upstream, tls), users: 0 };
     this.#pools.set(key, shared);
     shared.users += 1;
     return key;
@@ -139,5 +155,13 @@ function problemsOf({ config, credentials }: LoadedConfig): Problem[] {
     const problem = pem === undefined ? 'The file is missing; deliver it again' : trustProblem(pem);
     return problem === undefined ? [] : [{ path: caFile, message: `Authorities of upstream "${name}": ${problem}` }];
   });
-  return [...credentialProblems(upstreams, credentials), ...trust];
+  const shown = upstreams.flatMap((upstream): Problem[] => {
+    if (!upstream.clientCertificate) return [];
+    const problem = certificateProblem(tlsMaterial(upstream, credentials));
+    const path = upstream.clientCertificate.certFile;
+    return problem === undefined
+      ? []
+      : [{ path, message: `Client certificate of upstream "${upstream.name}": ${problem}` }];
+  });
+  return [...credentialProblems(upstreams, credentials), ...trust, ...shown];
 }

@@ -71,6 +71,7 @@ async function isInForce(policies: Policies): Promise<boolean> {
       metadata: { ...metadata, annotations },
       spec: { ...spec, hostNetwork: true },
     }),
+    create({ apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, annotations: NAMED }, spec: LACKS_VOLUME }),
     create(profile(metadata.name, metadata.namespace)),
     create({ apiVersion: 'v1', kind: 'Secret', metadata }, OPERATOR),
     create(
@@ -81,14 +82,27 @@ async function isInForce(policies: Policies): Promise<boolean> {
   return answers.every(({ stderr }) => stderr.includes('ValidatingAdmissionPolicy'));
 }
 
-/** A SidecarProfile as the operator might write it, small. */
-export function profile(name: string, namespace: string): object {
+const NAMED = { 'sluice.dev/inject': 'none' };
+/** A pod with a sidecar whose profile asked for a volume that is not there. */
+const LACKS_VOLUME = {
+  containers: [{ name: 'app', image: 'none' }],
+  initContainers: [
+    { name: 'sluice', image: 'none', restartPolicy: 'Always', env: [{ name: 'SLUICE_VOLUMES', value: 'absent' }] },
+  ],
+};
+
+/** A SidecarProfile as the operator might write it, small. @param mounts of the pod's own volumes */
+export function profile(name: string, namespace: string, mounts: readonly { readonly name: string }[] = []): object {
+  const env = [{ name: 'SLUICE_VOLUMES', value: mounts.map((mount) => mount.name).join(' ') }];
+  const volumeMounts = [{ name: 'sluice-config', mountPath: '/etc/sluice' }];
+  const container = { name: 'sluice', image: 'none', restartPolicy: 'Always', args: ['proxy'], volumeMounts };
   return {
     apiVersion: 'sluice.dev/v1alpha1',
     kind: 'SidecarProfile',
     metadata: { name, namespace },
     spec: {
-      container: { name: 'sluice', image: 'none', restartPolicy: 'Always', args: ['proxy'] },
+      container: mounts.length > 0 ? { ...container, env } : container,
+      volumeMounts: mounts,
       volumes: [{ name: 'sluice-config', secret: { secretName: `sluice-${name}` } }],
       env: [{ name: 'OPENAI_BASE_URL', value: 'http://127.0.0.1:8019/v1' }],
       noProxy: '127.0.0.1,localhost',
