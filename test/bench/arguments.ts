@@ -1,6 +1,6 @@
 /** The command line of `npm run bench`, parsed once. */
 import { parseArgs } from 'node:util';
-import { READY, SCENARIOS } from './scenarios.ts';
+import { READY, SCENARIOS, scenariosNamed } from './scenarios.ts';
 
 export interface Arguments {
   /** Names of scenarios, `ready` among them. */
@@ -15,7 +15,8 @@ export interface Arguments {
 }
 
 export const USAGE = `Usage: npm run bench -- [scenario…] [--subjects a,b] [--passes 3] [--seconds 15] [--starts 10] [--out FOLDER]
-Scenarios: ${[...SCENARIOS.map(({ name }) => name), READY].join(', ')} (all of them unless named).
+Scenarios: ${[...SCENARIOS.map(({ name }) => name), READY].join(', ')} (all of them unless named; a word also takes
+those whose names begin with it and a dash).
 With every subject the raw results go to docs/performance; with --subjects only to the folder that --out names.`;
 
 /** @throws Error with one sentence when the line cannot be understood */
@@ -34,13 +35,18 @@ export function readArguments(args: readonly string[], known: readonly string[],
   const names = [...SCENARIOS.map(({ name }) => name), READY];
   const subjects = values.subjects?.split(',') ?? known;
   return {
-    scenarios: positionals.length === 0 ? names : positionals.map((name) => oneOf(name, names, 'scenario')),
+    scenarios: positionals.length === 0 ? names : [...new Set(positionals.flatMap((word) => chosen(word, names)))],
     subjects: subjects.map((name) => oneOf(name, known, 'subject')),
     passes: count(values.passes, 'passes', 20),
     seconds: count(values.seconds, 'seconds', 120),
     starts: count(values.starts, 'starts', 100),
     out: values.out ?? (values.subjects === undefined ? whole : undefined),
   };
+}
+
+function chosen(word: string, names: readonly string[]): string[] {
+  const own = scenariosNamed(word, names);
+  return own.length > 0 ? own : [oneOf(word, names, 'scenario')];
 }
 
 function oneOf(name: string, names: readonly string[], what: string): string {

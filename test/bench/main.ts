@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { type Arguments, readArguments, USAGE } from './arguments.ts';
 import { buildRig, ROOT, tryCommand } from './folders.ts';
 import { describeMachine } from './machine.ts';
-import { endChildrenOnSignal } from './processes.ts';
+import { endChildrenOnSignal, stayOffTheSubjectsCore } from './processes.ts';
 import { measureStart } from './ready.ts';
 import { renderTable } from './render.ts';
 import { formatResults, type LoadRun, type Machine, type ReadyRun, type Results } from './results.ts';
 import { measure } from './run.ts';
 import { READY, SCENARIOS, type Scenario } from './scenarios.ts';
-import { SUBJECTS } from './subjects/all.ts';
+import { leftOutOf, SUBJECT_NAMES, subjectsOf } from './subjects/all.ts';
 import type { Subject } from './subjects/subject.ts';
 import { cpuPerUnitUs } from './targets.ts';
 
@@ -19,11 +19,7 @@ const log = (line: string): void => console.error(line);
 
 function parse(): Arguments {
   try {
-    return readArguments(
-      process.argv.slice(2),
-      SUBJECTS.map(({ name }) => name),
-      join(ROOT, 'docs/performance'),
-    );
+    return readArguments(process.argv.slice(2), SUBJECT_NAMES, join(ROOT, 'docs/performance'));
   } catch (error) {
     log(`${(error as Error).message}\n${USAGE}`);
     process.exit(2);
@@ -37,11 +33,12 @@ async function requireMachine(): Promise<void> {
 }
 
 async function prepareSubjects(
+  scenario: string,
   names: readonly string[],
 ): Promise<{ subjects: Subject[]; versions: Record<string, string> }> {
   const subjects: Subject[] = [];
   const versions: Record<string, string> = {};
-  for (const subject of SUBJECTS.filter(({ name }) => names.includes(name))) {
+  for (const subject of subjectsOf(scenario).filter(({ name }) => names.includes(name))) {
     const version = await subject.prepare(log);
     if (version === undefined) continue;
     versions[subject.name] = version;
@@ -72,12 +69,12 @@ async function runLoad(
   return runs;
 }
 
-type Outcome = Pick<LoadRun, 'report' | 'failure'>;
+type Outcome = Pick<LoadRun, 'report' | 'log' | 'failure'>;
 
 /** A run that breaks off is a result too: the others go on, and the table says so. */
 async function runOnce(rig: string, scenario: Scenario, subject: Subject, seconds: number): Promise<Outcome> {
   try {
-    return { report: await measure(rig, subject, { name: scenario.name, seconds, ...scenario.plan }) };
+    return await measure(rig, subject, { name: scenario.name, seconds, ...scenario.plan });
   } catch (error) {
     return { failure: String(error) };
   }
@@ -110,16 +107,20 @@ async function runScenario(
   if (name === READY || !scenario) {
     return { kind: 'ready', scenario: READY, machine, runs: await runStarts(subjects, args) };
   }
-  return { kind: 'load', scenario: name, machine, runs: await runLoad(rig, scenario, subjects, args) };
+  const leftOut = leftOutOf(name);
+  const runs = await runLoad(rig, scenario, subjects, args);
+  return { kind: 'load', scenario: name, machine, ...(leftOut.length > 0 && { leftOut }), runs };
 }
 
 const args = parse();
 endChildrenOnSignal();
 await requireMachine();
 const rig = await buildRig();
-const { subjects, versions } = await prepareSubjects(args.subjects);
+await stayOffTheSubjectsCore();
 const command = ['npm run bench --', ...process.argv.slice(2)].join(' ');
 for (const name of args.scenarios) {
+  const { subjects, versions } = await prepareSubjects(name, args.subjects);
+  if (subjects.length === 0) continue;
   const results = await runScenario(name, rig, subjects, args, await describeMachine(command, versions));
   console.log(`\n${renderTable(results)}\n`);
   if (args.out === undefined) continue;

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tryCommand } from './folders.ts';
 
 /** The subject has core 0 to itself; rig and upstream share core 1. */
 export const SUBJECT_CORE = 0;
@@ -44,7 +45,7 @@ export function endChildrenOnSignal(): void {
 export function startSubject(argv: readonly string[], env: Record<string, string> = {}): Running {
   const pinned = ['taskset', '-c', String(SUBJECT_CORE), ...argv];
   const child = start(mayRaise ? ['nice', '-n', '-20', ...pinned] : pinned, env, true);
-  if (mayRaise) raiseSession(child.pid);
+  raiseSession(child.pid);
   return child;
 }
 
@@ -54,8 +55,21 @@ export function startRig(argv: readonly string[]): Running {
   return start(mayRaise ? ['chrt', '-r', '10', ...pinned] : pinned, {}, false);
 }
 
-/** Weighs the session's group; nice alone counts within a session only, where the kernel groups by session. */
-function raiseSession(pid: number): void {
+/** Starts what a subject needs beside it, a receiver of records say: on the rig's core, after the rig and before others' work. */
+export function startBeside(argv: readonly string[]): Running {
+  const child = start(['taskset', '-c', String(RIG_CORE), ...argv], {}, true);
+  raiseSession(child.pid);
+  return child;
+}
+
+/** Puts this process on the rig's core, and with it what it starts from now on and does not place itself. */
+export async function stayOffTheSubjectsCore(): Promise<void> {
+  await tryCommand(['taskset', '-a', '-c', '-p', String(RIG_CORE), String(process.pid)]);
+}
+
+/** As root, weighs the session's group; nice alone counts within a session only, where the kernel groups by session. */
+export function raiseSession(pid: number): void {
+  if (!mayRaise) return;
   try {
     writeFileSync(`/proc/${pid}/autogroup`, '-20');
   } catch {

@@ -1,74 +1,20 @@
 /** Raw results -> Markdown tables. Pure: docs/performance.md is held to this by test/bench-tables.test.ts. */
+
+import { type Column, columnsOf } from './columns.ts';
 import {
   errorsOf,
   type LoadResults,
   type LoadRun,
+  measuredOf,
   type ReadyResults,
-  type Report,
   type Results,
-  reportsOf,
   type Spread,
   spread,
 } from './results.ts';
 import { SCENARIOS } from './scenarios.ts';
-import { cpuPerUnitUs, loadTargets, readyTargets, type Target } from './targets.ts';
+import { loadTargets, readyTargets, type Target } from './targets.ts';
 
 const MIB = 1024 * 1024;
-
-interface Column {
-  readonly head: string;
-  readonly of: (report: Report) => number;
-  readonly digits: number;
-}
-
-const FIRST: readonly Column[] = [
-  { head: 'first event p50, ms', of: (r) => r.firstEventUs.p50 / 1000, digits: 2 },
-  { head: 'p99', of: (r) => r.firstEventUs.p99 / 1000, digits: 2 },
-];
-const DELAY: readonly Column[] = [
-  { head: 'event delay p50, ms', of: (r) => r.delayUs.p50 / 1000, digits: 3 },
-  { head: 'p99', of: (r) => r.delayUs.p99 / 1000, digits: 2 },
-  { head: 'p99.9', of: (r) => r.delayUs.p999 / 1000, digits: 2 },
-];
-const CPU_EVENT: Column = { head: 'processor, µs/event', of: cpuPerUnitUs, digits: 1 };
-const CPU_ANSWER: Column = { head: 'processor, µs/answer', of: cpuPerUnitUs, digits: 0 };
-const MEMORY: readonly Column[] = [
-  { head: 'memory peak, MiB', of: (r) => r.subject.rssPeakBytes / MIB, digits: 0 },
-  { head: 'after', of: (r) => r.subject.rssAfterBytes / MIB, digits: 0 },
-  { head: 'descriptors', of: (r) => r.subject.descriptorsInWindow, digits: 0 },
-  { head: 'after', of: (r) => r.subject.descriptorsAfter, digits: 0 },
-];
-const RATE: readonly Column[] = [
-  { head: 'MB/s', of: (r) => r.bytes / r.windowSeconds / 1e6, digits: 0 },
-  { head: 'events/s', of: (r) => r.events / r.windowSeconds, digits: 0 },
-];
-const STALLED: readonly Column[] = [
-  { head: 'memory grew, MiB', of: (r) => (r.subject.rssMostBytes - r.subject.rssStartBytes) / MIB, digits: 1 },
-  { head: 'taken from upstream, MB', of: (r) => r.pouredBytes / 1e6, digits: 1 },
-];
-/** How late the rig itself was, and how busy the machine otherwise: what bounds every figure beside it. */
-const RIG: Column = { head: 'rig late p99, ms', of: (r) => r.lagUs.p99 / 1000, digits: 2 };
-
-function columnsOf(scenario: string): readonly Column[] {
-  switch (scenario) {
-    case 'firehose':
-      return [...RATE, CPU_EVENT, ...MEMORY];
-    case 'json':
-      return [
-        { head: 'whole answer p50, ms', of: (r) => r.firstEventUs.p50 / 1000, digits: 2 },
-        { head: 'p99', of: (r) => r.firstEventUs.p99 / 1000, digits: 2 },
-        CPU_ANSWER,
-        ...MEMORY,
-        RIG,
-      ];
-    case 'short':
-      return [...FIRST, ...DELAY, CPU_ANSWER, ...MEMORY, RIG];
-    case 'stalled':
-      return [...DELAY, ...STALLED, ...MEMORY, RIG];
-    default:
-      return [...FIRST, ...DELAY, CPU_EVENT, ...MEMORY, RIG];
-  }
-}
 
 /** The table of one scenario with its caption and targets. */
 export function renderTable(results: Results): string {
@@ -76,7 +22,7 @@ export function renderTable(results: Results): string {
 }
 
 function renderLoad(results: LoadResults): string {
-  const { scenario, runs, machine } = results;
+  const { scenario, runs, machine, leftOut = [] } = results;
   const columns = columnsOf(scenario);
   const passes = Math.max(0, ...runs.map(({ pass }) => pass));
   const seconds = runs.find(({ report }) => report)?.report?.plan.seconds ?? 0;
@@ -86,7 +32,10 @@ function renderLoad(results: LoadResults): string {
   return [
     `**${scenario}.** ${title}. Medians of ${passes} passes${lasted} (least–most).`,
     '',
-    ...table(['subject', ...columns.map(({ head }) => head)], subjectRows(runs, columns)),
+    ...table(
+      [scenario === 'log-postgres' ? 'offered' : 'subject', ...columns.map(({ head }) => head)],
+      [...subjectRows(runs, columns), ...leftOut.map((subject) => [subject, ...columns.map(() => '–')])],
+    ),
     '',
     ...targetLines(loadTargets(results)),
     `Other work on the machine took ${busy.median.toFixed(1)} of ${machine.cores} cores meanwhile (${busy.min.toFixed(1)}–${busy.max.toFixed(1)}).`,
@@ -95,10 +44,13 @@ function renderLoad(results: LoadResults): string {
 
 function subjectRows(runs: readonly LoadRun[], columns: readonly Column[]): string[][] {
   return [...new Set(runs.map(({ subject }) => subject))].map((subject) => {
-    const reports = reportsOf(runs, subject);
+    const measured = measuredOf(runs, subject);
     const errors = errorsOf(runs, subject);
     if (errors > 0) return [subject, `**invalid: ${errors} errors**`, ...columns.slice(1).map(() => '')];
-    return [subject, ...columns.map(({ of, digits }) => cell(spread(reports.map(of)), digits))];
+    return [
+      subject,
+      ...columns.map(({ of, digits }) => cell(spread(measured.map(({ report, log }) => of(report, log))), digits)),
+    ];
   });
 }
 

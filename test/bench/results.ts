@@ -1,4 +1,5 @@
 /** What a run gives, as it lies in docs/performance/*.json: the rig's report, whose run it was, and on what machine. */
+import type { LogCounts } from './log-counts.ts';
 import type { Plan } from './scenarios.ts';
 
 /** Microseconds. */
@@ -18,6 +19,8 @@ export interface Report {
   readonly opened: number;
   /** Answers that ended inside the window. */
   readonly answers: number;
+  /** Requests that were due in the window and not sent, as too many were open. */
+  readonly heldBack?: number;
   readonly events: number;
   readonly bytes: number;
   readonly errors: number;
@@ -34,6 +37,8 @@ export interface Report {
     readonly rssStartBytes: number;
     readonly rssMostBytes: number;
     readonly rssPeakBytes: number;
+    /** At the end of the window; results of earlier versions have none. */
+    readonly rssEndBytes?: number;
     readonly rssAfterBytes: number;
     readonly descriptorsInWindow: number;
     readonly descriptorsAfter: number;
@@ -47,13 +52,28 @@ export interface LoadRun {
   readonly pass: number;
   /** Absent when the run broke off. */
   readonly report?: Report;
+  /** Of subjects whose log is measured. */
+  readonly log?: LogCounts;
   /** Why it broke off. */
   readonly failure?: string;
 }
 
+/** What a run that came to its end gave. */
+export interface Measured {
+  readonly report: Report;
+  readonly log?: LogCounts;
+}
+
+/** What a subject's runs gave, those that broke off left out. */
+export function measuredOf(runs: readonly LoadRun[], subject: string): Measured[] {
+  return runs.flatMap(({ subject: name, report, log }) =>
+    name === subject && report ? [{ report, ...(log && { log }) }] : [],
+  );
+}
+
 /** The reports of a subject's runs. */
 export function reportsOf(runs: readonly LoadRun[], subject: string): Report[] {
-  return runs.flatMap((run) => (run.subject === subject && run.report ? [run.report] : []));
+  return measuredOf(runs, subject).map(({ report }) => report);
 }
 
 /** Errors of a subject's runs, a run that broke off counted as one: above 0 none of its figures stand. */
@@ -91,6 +111,8 @@ export interface LoadResults {
   readonly kind: 'load';
   readonly scenario: string;
   readonly machine: Machine;
+  /** Subjects that cannot bear this load. */
+  readonly leftOut?: readonly string[];
   readonly runs: readonly LoadRun[];
 }
 

@@ -19,6 +19,13 @@ export interface Plan {
   /** One more answer of this size, whose client stops reading after `stallAfterBytes`. */
   readonly stalledBytes?: number;
   readonly stallAfterBytes?: number;
+  /** Of arrivals: none is sent while so many are open; absent: all are. */
+  readonly maxOpen?: number;
+  /**
+   * How the client checks streams: `exact` (the default) demands the upstream's bytes; `meaning` any valid Messages stream
+   * with every delta's text, once and in order.
+   */
+  readonly reader?: 'exact' | 'meaning';
   readonly warmSeconds: number;
   /** Length of the measured window; a flood is as long as it takes. */
   readonly seconds: number;
@@ -42,6 +49,12 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'One stream at a time, 20 events each, 100 events/s',
     unit: 'event',
     plan: { shape: 'one-by-one', eventsPerSecond: 100, eventsPerStream: 20, warmSeconds: 3 },
+  },
+  {
+    name: 'paced-20',
+    title: '20 open streams, 50 events/s each (1,000 events/s)',
+    unit: 'event',
+    plan: { shape: 'steady', streams: 20, eventsPerSecond: 50, warmSeconds: 6 },
   },
   {
     name: 'paced-100',
@@ -74,6 +87,12 @@ export const SCENARIOS: readonly Scenario[] = [
     plan: { shape: 'arrivals', answersPerSecond: 300, eventsPerSecond: 100, eventsPerStream: 10, warmSeconds: 6 },
   },
   {
+    name: 'short-10',
+    title: '10 new streams a second, 10 events each, 100 events/s',
+    unit: 'answer',
+    plan: { shape: 'arrivals', answersPerSecond: 10, eventsPerSecond: 100, eventsPerStream: 10, warmSeconds: 6 },
+  },
+  {
     name: 'json',
     title: '500 answers a second of 8 KiB JSON, not streamed',
     unit: 'answer',
@@ -92,7 +111,43 @@ export const SCENARIOS: readonly Scenario[] = [
       warmSeconds: 4,
     },
   },
+  {
+    name: 'translate',
+    title: 'Messages clients on a Chat Completions upstream: 100 open streams, 50 events/s each (5,000 events/s)',
+    unit: 'event',
+    plan: { shape: 'steady', streams: 100, eventsPerSecond: 50, reader: 'meaning', warmSeconds: 6 },
+  },
+  {
+    name: 'translate-10',
+    title: 'The same with 10 open streams, 50 events/s each (500 events/s)',
+    unit: 'event',
+    plan: { shape: 'steady', streams: 10, eventsPerSecond: 50, reader: 'meaning', warmSeconds: 6 },
+  },
+  {
+    name: 'translate-long',
+    title: 'One stream of 5,000 events/s, 30,000 of them before the measured window; 64 KiB kept of each body',
+    unit: 'event',
+    plan: { shape: 'steady', streams: 1, eventsPerSecond: 5000, reader: 'meaning', warmSeconds: 6 },
+  },
+  {
+    name: 'log',
+    title:
+      '500 open streams, 10 events/s each (5,000 events/s); 50 of them end each second, are recorded whole and replaced',
+    unit: 'event',
+    plan: { shape: 'arrivals', answersPerSecond: 50, eventsPerSecond: 10, eventsPerStream: 100, warmSeconds: 12 },
+  },
+  {
+    name: 'log-postgres',
+    title: 'Records of 8 KiB into PostgreSQL, by the exchanges offered each second (at most 256 open at once)',
+    unit: 'answer',
+    plan: { shape: 'arrivals', jsonBytes: 5.5 * KIB, maxOpen: 256, warmSeconds: 6 },
+  },
 ];
+
+/** The scenarios that a word of the command line means: the one of that name, and those whose names begin with it and a dash. */
+export function scenariosNamed(word: string, names: readonly string[]): string[] {
+  return names.filter((name) => name === word || name.startsWith(`${word}-`));
+}
 
 /** The name under which starts and idle memory are measured (ready.ts). */
 export const READY = 'ready';

@@ -26,6 +26,8 @@ type plan struct {
 	JSONBytes    int64   `json:"jsonBytes"`
 	StalledBytes int64   `json:"stalledBytes"`
 	StallAfter   int64   `json:"stallAfterBytes"`
+	MaxOpen      int     `json:"maxOpen,omitempty"`
+	Reader       string  `json:"reader,omitempty"`
 	WarmSeconds  float64 `json:"warmSeconds"`
 	Seconds      float64 `json:"seconds"`
 }
@@ -47,6 +49,7 @@ type bench struct {
 	open        int
 	opened      int
 	answers     int
+	heldBack    int
 	events      int64
 	bytes       int64
 	poured      int64
@@ -110,7 +113,11 @@ func (b *bench) begins(due int64, run func(int64)) { b.loop.at(due, timerFunc(ru
 
 func (b *bench) arrive(due int64) {
 	b.lag.record(now() - due)
-	b.next()
+	if b.plan.MaxOpen == 0 || b.open < b.plan.MaxOpen {
+		b.next()
+	} else if b.measuring {
+		b.heldBack++
+	}
 	if following := due + int64(1e9/b.plan.PerSecond); following < b.windowEnd {
 		b.begins(following, b.arrive)
 	}
@@ -134,7 +141,7 @@ func (b *bench) ask(wish string) *clientConn {
 		b.fault(err)
 		return nil
 	}
-	conn := &clientConn{bench: b, onDone: b.finished, socket: socket{loop: b.loop, fd: fd}}
+	conn := newClientConn(b, fd)
 	b.all = append(b.all, conn)
 	b.loop.watch(fd, writable, conn)
 	conn.start(wish)

@@ -7,6 +7,15 @@ import (
 	"strings"
 )
 
+// reader takes the body of one stream and tells each event.
+type reader interface {
+	reset()
+	feed(data []byte) error
+	// whole says whether the stream came to its proper end.
+	whole() bool
+	count() uint32
+}
+
 const prompt = "Summarise the following notes in plain words and keep every number. "
 
 type clientConn struct {
@@ -17,7 +26,7 @@ type clientConn struct {
 	in        []byte
 	answer    *head
 	body      body
-	events    eventReader
+	events    reader
 	stream    bool
 	first     bool
 	sentAt    int64
@@ -37,12 +46,21 @@ func request(host, wish string, stream bool) []byte {
 		"x-bench: %s\r\ncontent-length: %d\r\n\r\n%s", host, wish, len(text), text)
 }
 
+func newClientConn(b *bench, fd int) *clientConn {
+	c := &clientConn{bench: b, onDone: b.finished, socket: socket{loop: b.loop, fd: fd}}
+	if b.plan.Reader == readMeaning {
+		c.events = &meaningReader{onEvent: c.onEvent}
+	} else {
+		c.events = &eventReader{onEvent: c.onEvent}
+	}
+	return c
+}
+
 // start sends a request once the connection is there.
 func (c *clientConn) start(wish string) {
 	c.wish, c.busy, c.first, c.got = wish, true, true, 0
 	c.stream = !strings.HasPrefix(wish, "json")
 	c.events.reset()
-	c.events.onEvent = c.onEvent
 	c.bench.open++
 	if c.connected {
 		c.sendRequest()
@@ -146,7 +164,7 @@ func (c *clientConn) onEvent(sentAt int64) {
 
 func (c *clientConn) done() error {
 	if c.stream && !c.events.whole() {
-		return fmt.Errorf("the framing ended after %d deltas, without the closing events", c.events.deltas)
+		return fmt.Errorf("the framing ended after %d deltas, without the closing events", c.events.count())
 	}
 	if c.bench.measuring {
 		c.bench.answers++

@@ -27,16 +27,6 @@ const (
 
 var deltaPrefix = fmt.Sprintf("%x\r\n%s", deltaSize, deltaHead)
 
-// appendDelta appends one delta as one HTTP chunk.
-func appendDelta(out []byte, number uint32, sentAt int64) []byte {
-	out = append(out, deltaPrefix...)
-	out = appendHex(out, uint64(number), 8)
-	out = append(out, ' ')
-	out = appendHex(out, uint64(sentAt), 16)
-	out = append(out, deltaTail...)
-	return append(out, '\r', '\n')
-}
-
 func appendChunk(out []byte, text string) []byte {
 	out = fmt.Appendf(out, "%x\r\n", len(text))
 	out = append(out, text...)
@@ -83,6 +73,8 @@ func (r *eventReader) reset() {
 	r.rest = r.rest[:0]
 	r.opened, r.closed, r.deltas = 0, 0, 0
 }
+
+func (r *eventReader) count() uint32 { return r.deltas }
 
 func (r *eventReader) whole() bool { return r.closed == len(closing) && len(r.rest) == 0 }
 

@@ -17,14 +17,16 @@ import (
 )
 
 type report struct {
-	Plan          plan     `json:"plan"`
-	WindowSeconds float64  `json:"windowSeconds"`
-	Opened        int      `json:"opened"`
-	Answers       int      `json:"answers"`
-	Events        int64    `json:"events"`
-	Bytes         int64    `json:"bytes"`
-	Errors        int      `json:"errors"`
-	ErrorTexts    []string `json:"errorTexts"`
+	Plan          plan    `json:"plan"`
+	WindowSeconds float64 `json:"windowSeconds"`
+	Opened        int     `json:"opened"`
+	Answers       int     `json:"answers"`
+	// Requests that were due in the window and not sent, as too many were open.
+	HeldBack   int      `json:"heldBack,omitempty"`
+	Events     int64    `json:"events"`
+	Bytes      int64    `json:"bytes"`
+	Errors     int      `json:"errors"`
+	ErrorTexts []string `json:"errorTexts"`
 	// Microseconds.
 	FirstEvent summary      `json:"firstEventUs"`
 	Delay      summary      `json:"delayUs"`
@@ -41,6 +43,7 @@ type subjectUsage struct {
 	RssStartBytes    int64   `json:"rssStartBytes"`
 	RssMostBytes     int64   `json:"rssMostBytes"`
 	RssPeakBytes     int64   `json:"rssPeakBytes"`
+	RssEndBytes      int64   `json:"rssEndBytes"`
 	RssAfterBytes    int64   `json:"rssAfterBytes"`
 	DescriptorsMost  int     `json:"descriptorsInWindow"`
 	DescriptorsAfter int     `json:"descriptorsAfter"`
@@ -121,6 +124,7 @@ func (b *bench) report() report {
 		WindowSeconds: float64(b.windowEnd-b.windowStart) / 1e9,
 		Opened:        b.opened,
 		Answers:       b.answers,
+		HeldBack:      b.heldBack,
 		Events:        b.events,
 		Bytes:         b.bytes,
 		Errors:        b.faults,
@@ -135,6 +139,7 @@ func (b *bench) report() report {
 			RssStartBytes:    before.rss,
 			RssMostBytes:     b.rssPeak,
 			RssPeakBytes:     after.peak,
+			RssEndBytes:      after.rss,
 			RssAfterBytes:    b.subject.rss(),
 			DescriptorsMost:  after.descriptors,
 			DescriptorsAfter: b.subject.descriptors(),

@@ -1,4 +1,4 @@
-// The scripted upstream: answers each request with what its x-bench header asks for, by schedule.
+// The scripted upstream: answers each request in the dialect of its path, with what its x-bench header asks for, by schedule.
 package main
 
 import (
@@ -16,6 +16,8 @@ const (
 		"anthropic-organization-id: 00000000-0000-4000-8000-000000000000\r\n\r\n"
 	jsonHead = "HTTP/1.1 200 OK\r\ndate: Sat, 01 Jan 2028 00:00:00 GMT\r\ncontent-type: application/json\r\n" +
 		"content-length: %d\r\nrequest-id: req_bench0000000000000000\r\n\r\n"
+	notFound            = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+	messagesPath        = "/v1/messages"
 	floodWrite          = 32 << 10
 	floodWritesPerRound = 4
 )
@@ -48,6 +50,7 @@ type upstreamConn struct {
 	request  *head
 	body     body
 	// Of the stream that is running.
+	form      *wireForm
 	streaming bool
 	number    uint32
 	limit     uint32
@@ -106,11 +109,28 @@ func (c *upstreamConn) take(data []byte) error {
 		request := c.request
 		data = append([]byte(nil), data...)
 		c.in, c.request = c.in[:0], nil
-		if err = c.answer(request.fields["x-bench"]); err != nil {
+		if err = c.reply(request); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// reply answers one request. Subjects that send no header of the client's get what the plan says; what they ask for beside
+// the conversation (a list of models) is not here.
+func (c *upstreamConn) reply(request *head) error {
+	method, rest, _ := strings.Cut(request.first, " ")
+	target, _, _ := strings.Cut(rest, " ")
+	path, _, _ := strings.Cut(target, "?")
+	if method != "POST" || (path != messagesPath && path != chatPath) {
+		return c.send(c, []byte(notFound))
+	}
+	c.form = formOf(path)
+	wish := request.fields["x-bench"]
+	if wish == "" {
+		wish = c.bench.wish()
+	}
+	return c.answer(wish)
 }
 
 // answer begins what is asked for: events=N (0: until the run ends), flood=BYTES or json=BYTES.
@@ -146,7 +166,7 @@ func (u *upstream) jsonAnswer(size int) []byte {
 func (c *upstreamConn) openStream(limit uint32) error {
 	c.streaming, c.number, c.limit = true, 0, limit
 	c.out = append(c.out[:0], streamHead...)
-	for _, event := range opening {
+	for _, event := range c.form.opening {
 		c.out = appendChunk(c.out, event)
 	}
 	if c.flood == 0 {
@@ -162,10 +182,10 @@ func (c *upstreamConn) onTimer(due int64) {
 	}
 	sentAt := now()
 	c.bench.lag.record(sentAt - due)
-	c.out = appendDelta(c.out[:0], c.number, sentAt)
+	c.out = c.form.appendDelta(c.out[:0], c.number, sentAt)
 	c.number++
 	err := c.send(c, c.out)
-	if err == nil && (c.number == c.limit || (c.limit == 0 && due >= c.bench.streamsEnd)) {
+	if err == nil && (c.number == c.limit || due >= c.bench.streamsEnd) {
 		err = c.finish()
 	} else if err == nil {
 		c.bench.loop.at(due+c.bench.intervalNs, c)
@@ -178,7 +198,11 @@ func (c *upstreamConn) onTimer(due int64) {
 func (c *upstreamConn) finish() error {
 	c.streaming = false
 	c.out = c.out[:0]
-	for _, event := range closing {
+	if c.bench.plan.Reader == readMeaning {
+		// A reader that goes by meaning would not miss the last ones otherwise.
+		c.out = c.form.appendDelta(c.out, lastNumber, int64(c.number))
+	}
+	for _, event := range c.form.closing {
 		c.out = appendChunk(c.out, event)
 	}
 	return c.send(c, append(c.out, "0\r\n\r\n"...))
@@ -192,7 +216,7 @@ func (c *upstreamConn) pour() error {
 		}
 		c.out = c.out[:0]
 		for len(c.out) < floodWrite {
-			c.out = appendDelta(c.out, c.number, now())
+			c.out = c.form.appendDelta(c.out, c.number, now())
 			c.number++
 		}
 		c.flood -= int64(len(c.out))

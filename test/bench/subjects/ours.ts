@@ -1,19 +1,13 @@
 /** Sluice, from its sources and as the bundle that the image carries, and the least relay on the same two libraries. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compile } from '../../../contract/compile/compile.ts';
-import { CONFIG_FILE } from '../../../contract/names.ts';
-import type { StreamProxy } from '../../../contract/resources.ts';
-import { bundle, MAIN_FILE, NODE_FLAGS, PRODUCT_ENTRIES, PRODUCT_WORKERS } from '../../../scripts/image/bundle.ts';
+import { bundle, MAIN_FILE, PRODUCT_ENTRIES, PRODUCT_WORKERS } from '../../../scripts/image/bundle.ts';
 import { CACHE, ROOT } from '../folders.ts';
-import type { Command, Place, Subject } from './subject.ts';
+import { MAIN, sluiceCommand, usualSpec } from './sluice-command.ts';
+import type { Subject } from './subject.ts';
 
-/** To measure another tree beside this one: SLUICE_BENCH_MAIN=/elsewhere/proxy/main.ts. */
-const MAIN = process.env['SLUICE_BENCH_MAIN'] ?? join(ROOT, 'proxy/main.ts');
 /** Written anew before each measurement, with what the image would hold. */
 const BUNDLE = join(CACHE, 'bench-bundle');
-/** To try a flag of the runtime beside the image's: SLUICE_BENCH_NODE_FLAGS="--max-semi-space-size=32". */
-const FLAGS = (process.env['SLUICE_BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
 
 export const undiciRelay: Subject = {
   name: 'undici-relay',
@@ -33,17 +27,20 @@ export const undiciRelay: Subject = {
   }),
 };
 
+/** Whether the sources are there. */
+export async function prepareSources(log: (line: string) => void): Promise<string | undefined> {
+  const there = await readFile(MAIN).then(
+    () => true,
+    () => false,
+  );
+  if (!there) log('Leaving out sluice: proxy/main.ts is not there');
+  return there ? 'from sources' : undefined;
+}
+
 export const sluice: Subject = {
   name: 'sluice',
-  prepare: async (log) => {
-    const there = await readFile(MAIN).then(
-      () => true,
-      () => false,
-    );
-    if (!there) log('Leaving out sluice: proxy/main.ts is not there');
-    return there ? 'from sources' : undefined;
-  },
-  command: (place) => proxyCommand(place, MAIN),
+  prepare: prepareSources,
+  command: (place) => sluiceCommand(place, usualSpec(place)),
 };
 
 export const sluiceBundle: Subject = {
@@ -53,7 +50,7 @@ export const sluiceBundle: Subject = {
     if (failure) log(`Leaving out sluice-bundle: ${failure.message.split('\n')[0]}`);
     return failure ? undefined : 'as the image carries it';
   },
-  command: (place) => proxyCommand(place, join(BUNDLE, MAIN_FILE), 'proxy'),
+  command: (place) => sluiceCommand(place, usualSpec(place), [join(BUNDLE, MAIN_FILE), 'proxy']),
 };
 
 async function writeBundle(): Promise<void> {
@@ -61,51 +58,4 @@ async function writeBundle(): Promise<void> {
   for (const { name, content } of await bundle(ROOT, PRODUCT_ENTRIES, PRODUCT_WORKERS)) {
     await writeFile(join(BUNDLE, name), content);
   }
-}
-
-async function proxyCommand(place: Place, ...program: string[]): Promise<Command> {
-  const configDirectory = join(place.folder, 'config');
-  const stateDirectory = join(place.folder, 'state');
-  await Promise.all([mkdir(configDirectory), mkdir(stateDirectory)]);
-  const { config, findings } = compile(resource(place), new Map());
-  if (findings.length > 0) throw new Error(`The measured config has findings: ${JSON.stringify(findings)}`);
-  await writeFile(join(configDirectory, CONFIG_FILE), JSON.stringify(config));
-  return {
-    argv: [process.execPath, ...NODE_FLAGS, ...FLAGS, ...program],
-    env: {
-      SLUICE_CONFIG_DIR: configDirectory,
-      SLUICE_STATE_DIR: stateDirectory,
-      SLUICE_LISTEN_PORT: String(place.listenPort),
-      SLUICE_METRICS_PORT: String(place.metricsPort),
-      SLUICE_METRICS_HOST: '127.0.0.1',
-      SLUICE_LOG_LEVEL: 'warn',
-    },
-    readyPath: '/readyz',
-  };
-}
-
-/** What users run: a route by model, metrics, the tap, and every record into a file. */
-function resource({ listenPort, metricsPort, upstreamPort }: Place): StreamProxy {
-  return {
-    apiVersion: 'sluice.dev/v1alpha1',
-    kind: 'StreamProxy',
-    metadata: { name: 'bench', namespace: 'default' },
-    spec: {
-      listen: { port: listenPort },
-      metrics: { port: metricsPort },
-      upstreams: [
-        {
-          name: 'upstream',
-          dialect: 'anthropic',
-          url: `http://127.0.0.1:${upstreamPort}`,
-          credentials: [{ client: {} }],
-        },
-      ],
-      routes: [
-        { name: 'claude', match: { paths: ['/v1/messages'], models: ['claude-*'] }, upstreams: [{ name: 'upstream' }] },
-        { name: 'rest', upstreams: [{ name: 'upstream' }] },
-      ],
-      logging: { targets: [{ name: 'records', file: { path: 'records.ndjson' } }] },
-    },
-  };
 }
