@@ -1,20 +1,28 @@
 /** Builds the live objects of the proxy and wires them: the only composition root. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CompiledConfig } from '#contract/compiled.ts';
+import { DEFAULT_LISTEN_TIMEOUTS } from '#contract/compiled-listen.ts';
 import type { Problem } from '#contract/finding.ts';
 import { DEFAULT_LISTEN_PORT, DEFAULT_METRICS_PORT } from '#contract/names.ts';
 import { ownEndpoints, type Provider } from './admin/own-endpoints.ts';
 import { type AdminServer, serveAdmin } from './admin/server.ts';
 import { ProxyStatus } from './admin/status.ts';
 import { Snapshots } from './config/snapshot.ts';
-import type { ConfigEvent, ConfigSource } from './config/source.ts';
+import type { ConfigEvent, ConfigSource, LoadedConfig } from './config/source.ts';
+import { Door } from './gateway/door.ts';
+import { listenForOwn, withoutOwnEndpoints } from './gateway/own-listener.ts';
 import { drain } from './listen/drain.ts';
-import { type Listener, listen } from './listen/server.ts';
+import { Reception } from './listen/reception.ts';
+import { type Listener, type ListenOptions, listen } from './listen/server.ts';
 import { type ExchangeLog, openLog } from './log/log.ts';
 import type { Logger } from './log/logger.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { serve } from './pipeline.ts';
+import { replayPool } from './replay/replay-pool.ts';
 import type { Settings } from './settings.ts';
+import { Toolboxes } from './tools/toolboxes.ts';
 import { Health } from './upstream/health.ts';
+import { openPool } from './upstream/pool.ts';
 
 export interface ProxyOptions {
   readonly source: ConfigSource;
@@ -36,12 +44,14 @@ export interface RunningProxy {
   drain(signal: AbortSignal): Promise<void>;
 }
 
-/** Starts both listeners; resolves when they accept, whether or not a config is there yet. */
-export async function startProxy({ source, settings, logger }: ProxyOptions): Promise<RunningProxy> {
+/** Everything that lives as long as the process. */
+function openParts(settings: Settings, logger: Logger) {
   const metrics = createMetrics();
-  const log = openLog({ stateDirectory: settings.stateDirectory, metrics, logger, workload: settings.workload });
-  const status = new ProxyStatus();
-  const snapshots = new Snapshots();
+  const { stateDirectory, workload } = settings;
+  const log = openLog({ stateDirectory, metrics, logger, workload, hop: settings.gateway ? 'gateway' : 'sidecar' });
+  const snapshots = new Snapshots((upstream, tls) =>
+    upstream.replay ? replayPool(upstream.name, upstream.replay, stateDirectory) : openPool(upstream, tls),
+  );
   const health = new Health({
     now: () => performance.now(),
     onChange: (upstream, available) => {
@@ -49,29 +59,60 @@ export async function startProxy({ source, settings, logger }: ProxyOptions): Pr
       if (!available) logger.warn('Upstream ejected', { upstream });
     },
   });
+  const status = new ProxyStatus(() => log.targetStates());
+  const door = new Door(settings.gateway);
+  const reception = new Reception({ logger, metrics });
+  const toolboxes = new Toolboxes(logger);
+  return { metrics, log, snapshots, health, status, door, reception, toolboxes, logger };
+}
+
+/** Starts both listeners; resolves when they accept, whether or not a config is there yet. */
+export async function startProxy({ source, settings, logger }: ProxyOptions): Promise<RunningProxy> {
+  const parts = openParts(settings, logger);
+  const { door, health, log, metrics, snapshots, status } = parts;
   const stop = new AbortController();
   const ready = Promise.withResolvers<void>();
-  const intake = new Intake({ snapshots, health, metrics, log, logger, status, ready: ready.resolve });
+  const intake = new Intake({ ...parts, ready: ready.resolve });
   const events = source.events(stop.signal)[Symbol.asyncIterator]();
   const ports = await choosePorts(settings, events, intake);
   const admin = await serveAdmin({ host: settings.metricsHost, port: ports.metrics, status, metrics });
-  const listener = await listen({
+  const serveOwn = ownEndpoints({
+    status,
+    providers: () => providers(snapshots.config, health),
+    archive: () => log.archive(),
+  });
+  const { listener, closeOwn } = await openDoor(settings, door, {
     port: ports.listen,
-    serve: (incoming) => serve(incoming, { snapshots, health, openTap: log.openTap, logger }),
-    serveOwn: ownEndpoints({ status, providers: () => providers(snapshots.config, health) }),
+    serve: (incoming) => serve(incoming, { ...parts, openTap: log.openTap }),
+    headLimitMs: () => (snapshots.config?.listen.timeouts ?? DEFAULT_LISTEN_TIMEOUTS).headMs,
+    serveOwn,
   }).catch((error: unknown) => {
     admin.close();
     throw error;
   });
   logger.info('Listening', { listenPort: listener.port, metricsPort: admin.port });
   void follow(events, intake, logger);
+  const stopping: DrainParts = { ...parts, listener, admin, stop, lingerMs: settings.lingerMs, closeOwn };
   return {
     listenPort: listener.port,
     metricsPort: admin.port,
     ready: ready.promise,
     secrets: () => snapshots.secrets(),
-    drain: (signal) => drainAll({ listener, admin, log, snapshots, status, stop }, signal),
+    drain: (signal) => drainAll(stopping, signal),
   };
+}
+
+/** The listener, as a gateway's or as a sidecar's; a gateway's own endpoints are not on it. */
+async function openDoor(
+  { gateway, listenHost: host }: Settings,
+  door: Door,
+  options: ListenOptions,
+): Promise<{ listener: Listener; closeOwn: (() => void) | undefined }> {
+  const identify = (rawHeaders: readonly string[]) => door.identify(rawHeaders);
+  if (!gateway) return { listener: await listen({ ...options, host }), closeOwn: undefined };
+  const listener = await listen({ ...options, host, tls: gateway.tls, identify, serveOwn: withoutOwnEndpoints });
+  door.onCertificate((certificate) => listener.useCertificate(certificate));
+  return { listener, closeOwn: await listenForOwn(host, listener.port, (...each) => options.serveOwn(...each)) };
 }
 
 type Events = AsyncIterator<ConfigEvent>;
@@ -102,6 +143,8 @@ async function follow(events: Events, intake: Intake, logger: Logger): Promise<v
 }
 
 interface IntakeParts {
+  readonly toolboxes: Toolboxes;
+  readonly door: Door;
   readonly snapshots: Snapshots;
   readonly health: Health;
   readonly metrics: Metrics;
@@ -126,21 +169,29 @@ class Intake {
   take(event: ConfigEvent): void {
     if (event.kind === 'rejected') this.#refuse(event.problems);
     else {
-      const problems = this.#parts.snapshots.swap(event.loaded);
+      const { door, snapshots } = this.#parts;
+      const unfit = door.problems(event.loaded);
+      const problems = unfit.length > 0 ? unfit : snapshots.swap(event.loaded);
       if (problems.length > 0) this.#refuse(problems);
-      else this.#accept(event.loaded.config);
+      else {
+        door.open(event.loaded);
+        this.#accept(event.loaded);
+      }
     }
   }
 
-  #accept(config: CompiledConfig): void {
-    const { health, log, logger, metrics, status } = this.#parts;
+  #accept({ config, credentials }: LoadedConfig): void {
+    const { health, log, logger, metrics, status, toolboxes } = this.#parts;
     const upstreams = config.upstreams.flatMap((u) => (u.kind === 'valid' ? [[u.name, u.origin] as const] : []));
-    log.configure(config);
+    log.configure(config, credentials);
     status.accepted(config);
     metrics.configLoaded(config.revision, true);
     metrics.keepUpstreams(upstreams.map(([name]) => name));
     health.retain(new Map(upstreams));
-    for (const part of [...config.upstreams, ...config.routes, ...config.logging.targets]) {
+    const loops = config.routes.map((route) => (route.kind === 'valid' ? route.toolLoop : undefined));
+    void toolboxes.retain(loops, credentials);
+    const clients = config.gateway?.clients ?? [];
+    for (const part of [...config.upstreams, ...config.routes, ...config.logging.targets, ...clients]) {
       if (part.kind === 'invalid')
         logger.warn('Part of the config is invalid', { part: part.name, problem: part.message });
     }
@@ -167,23 +218,31 @@ function providers(config: CompiledConfig | undefined, health: Health): Provider
 }
 
 interface DrainParts {
+  readonly toolboxes: Toolboxes;
   readonly listener: Listener;
   readonly admin: AdminServer;
   readonly log: ExchangeLog;
   readonly snapshots: Snapshots;
   readonly status: ProxyStatus;
   readonly stop: AbortController;
+  readonly lingerMs: number;
+  readonly closeOwn: (() => void) | undefined;
 }
 
-/** Longest wait for the log's targets after the last exchange; the pod's grace must leave room for it. */
-const LOG_FLUSH_MS = 4_000;
+/** Longest wait for the log's targets after the last exchange; closing takes up to 2 s more, and the pod's grace must leave room. */
+const LOG_FLUSH_MS = 3_000;
 
 async function drainAll(parts: DrainParts, signal: AbortSignal): Promise<void> {
   parts.status.drain();
+  // A gateway is still sent requests while the cluster learns that it leaves.
+  parts.listener.leave();
+  if (parts.lingerMs > 0) await delay(parts.lingerMs, undefined, { signal }).catch(() => undefined);
   await drain(parts.listener, signal);
   parts.stop.abort();
   await parts.log.close(AbortSignal.timeout(LOG_FLUSH_MS));
   parts.snapshots.close();
+  await parts.toolboxes.close();
   // Last of all, so that the counts of the flush can still be scraped.
+  parts.closeOwn?.();
   parts.admin.close();
 }

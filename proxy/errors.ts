@@ -3,6 +3,10 @@
 export type ProxyErrorKind =
   /** The request is malformed, ambiguous or smuggled: 400. */
   | 'bad_request'
+  /** A gateway does not know who calls: 401. */
+  | 'unauthenticated'
+  /** A gateway knows who calls, and does not serve him: 403. */
+  | 'forbidden'
   /** A body or header beyond a limit: 413 or 431. */
   | 'too_large'
   /** No route matches: 404. */
@@ -17,10 +21,14 @@ export type ProxyErrorKind =
   | 'upstream_broke'
   /** No answer's head within the first-byte timeout, or no connection within the connect timeout: 504. */
   | 'upstream_timeout'
-  /** No valid config yet, or too many exchanges in flight: 503. */
+  /** No valid config yet: 503. */
   | 'unavailable'
+  /** An upstream, or this proxy, has as many exchanges in flight as the resource allows: 503 with retry-after. */
+  | 'at_limit'
   /** We are stopping: 503. */
   | 'shutting_down'
+  /** A tool loop reached one of its caps, or a later turn of it cannot be read: 502. */
+  | 'tool_loop'
   /** Our own mistake: 500. */
   | 'internal';
 
@@ -29,6 +37,8 @@ export interface ProxyErrorFacts {
   readonly upstream?: string;
   /** Status to answer with where the kind allows several (too_large). */
   readonly status?: number;
+  /** Seconds after which the client may try again; sent as retry-after. */
+  readonly retryAfterS?: number;
   /** Our own tries are spent: the client is told not to repeat them. */
   readonly exhausted?: boolean;
   readonly cause?: unknown;

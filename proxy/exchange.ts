@@ -5,6 +5,16 @@
 import type { Dialect } from '#contract/dialect.ts';
 import type { StreamEnd } from './stream/end.ts';
 
+/** Who calls a gateway, as it was authenticated. */
+export interface Caller {
+  /** Name of the entry of spec.gateway.clients. */
+  readonly client: string;
+  /** `namespace/name`, from a token. */
+  readonly serviceAccount?: string;
+  /** The pod that the token is bound to. */
+  readonly pod?: string;
+}
+
 /** What is known when the head of a request has been read. Times are `performance.now()` milliseconds. */
 export interface RequestHead {
   /** Our own sortable id of the exchange (UUID version 7); the `request-id` of our own errors. */
@@ -18,6 +28,10 @@ export interface RequestHead {
   readonly dialect: Dialect;
   /** Names and values alternating, as they came; the tap removes credentials. */
   readonly rawHeaders: readonly string[];
+  /** Id of the exchange where it began, from an authenticated hop before us; absent: it began here. */
+  readonly exchange?: string;
+  /** Known to gateways alone. */
+  readonly caller?: Caller;
 }
 
 /** What the bounded peek found. */
@@ -51,6 +65,19 @@ export interface Attempt {
   readonly detail?: string;
 }
 
+/** One call of a tool loop: what was run and how it ended, never with what. */
+export interface ToolCall {
+  /** Turn of the model that asked for it, from 1. */
+  readonly round: number;
+  readonly tool: string;
+  readonly outcome: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** Of the result as the model got it. */
+  readonly resultBytes: number;
+  readonly resultSha256: string;
+}
+
 export interface AnswerHead {
   readonly upstream: string;
   readonly upstreamDialect: Dialect;
@@ -77,6 +104,8 @@ export interface Tap {
   matched(route: string, facts: RequestFacts): void;
   requestChunk(chunk: Buffer): void;
   attempted(attempt: Attempt): void;
+  /** A tool of ours was called for the model, and the call is over. */
+  toolCalled(call: ToolCall): void;
   /** Called for the answer that goes to the client (once), before its first byte does. */
   answered(head: AnswerHead): void;
   /**

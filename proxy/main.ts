@@ -24,8 +24,11 @@ const settings = settingsOrExit();
 let secrets = (): Iterable<string> => [];
 const logger = createLogger({ level: settings.logLevel, secrets: () => secrets() });
 
+const { configDirectory, gatewayTokenFile } = settings;
+const source = directorySource(configDirectory, { gatewayTokenFile });
+
 try {
-  const proxy = await startProxy({ source: directorySource(settings.configDirectory), settings, logger });
+  const proxy = await startProxy({ source, settings, logger });
   secrets = () => proxy.secrets();
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {

@@ -1,16 +1,24 @@
 /** Environment → Settings, parsed once, all problems at once. The only file of the proxy that reads process.env. */
 import { InputError, type Problem } from '#contract/finding.ts';
-import { CONFIG_DIRECTORY, STATE_DIRECTORY } from '#contract/names.ts';
+import { CONFIG_DIRECTORY, GATEWAY_TOKEN_DIRECTORY, GATEWAY_TOKEN_FILE, STATE_DIRECTORY } from '#contract/names.ts';
 
 export interface Settings {
   /** Mounted directory with config.json and the credential files. */
   readonly configDirectory: string;
   /** Where the spool and `file` targets live. */
   readonly stateDirectory: string;
-  /** Always on 127.0.0.1. Absent: the config's, read once at the start; 0: any free port. */
+  /** The loopback, but for gateways. */
+  readonly listenHost: string;
+  /** Absent: the config's, read once at the start; 0: any free port. */
   readonly listenPort?: number;
   readonly metricsPort?: number;
   readonly metricsHost: string;
+  /** Present: this process is a gateway, and executes configs of gateways alone. */
+  readonly gateway?: { readonly tls: boolean };
+  /** How long a stop waits before it begins, while others still learn that we are going. */
+  readonly lingerMs: number;
+  /** The token of the pod's service account for gateways. */
+  readonly gatewayTokenFile: string;
   /** Longest wait for exchanges in flight after SIGTERM. */
   readonly drainTimeoutMs: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -30,6 +38,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>> =
   const listenPort = readInteger(env, 'SLUICE_LISTEN_PORT', 65_535, problems);
   const metricsPort = readInteger(env, 'SLUICE_METRICS_PORT', 65_535, problems);
   const drainTimeoutMs = readInteger(env, 'SLUICE_DRAIN_TIMEOUT_MS', 3_600_000, problems);
+  const lingerMs = readInteger(env, 'SLUICE_LINGER_MS', 60_000, problems);
+  const gateway = readGateway(env, problems);
   const logLevel = LOG_LEVELS.find((level) => level === (env['SLUICE_LOG_LEVEL'] || 'info'));
   if (!logLevel) {
     problems.push({
@@ -41,6 +51,10 @@ export function readSettings(env: Readonly<Record<string, string | undefined>> =
   return {
     configDirectory: env['SLUICE_CONFIG_DIR'] || CONFIG_DIRECTORY,
     stateDirectory: env['SLUICE_STATE_DIR'] || STATE_DIRECTORY,
+    listenHost: env['SLUICE_LISTEN_HOST'] || '127.0.0.1',
+    ...(gateway && { gateway }),
+    lingerMs: lingerMs ?? 0,
+    gatewayTokenFile: env['SLUICE_GATEWAY_TOKEN_FILE'] || `${GATEWAY_TOKEN_DIRECTORY}/${GATEWAY_TOKEN_FILE}`,
     ...(listenPort !== undefined && { listenPort }),
     ...(metricsPort !== undefined && { metricsPort }),
     metricsHost: env['SLUICE_METRICS_HOST'] || '0.0.0.0',
@@ -52,6 +66,18 @@ export function readSettings(env: Readonly<Record<string, string | undefined>> =
       ...(env['SLUICE_NODE_NAME'] && { node: env['SLUICE_NODE_NAME'] }),
     },
   };
+}
+
+function readGateway(
+  env: Readonly<Record<string, string | undefined>>,
+  problems: Problem[],
+): { tls: boolean } | undefined {
+  const mode = env['SLUICE_GATEWAY'] || 'off';
+  if (mode === 'tls' || mode === 'plaintext') return { tls: mode === 'tls' };
+  if (mode !== 'off') {
+    problems.push({ path: 'SLUICE_GATEWAY', message: `Cannot use "${mode}"; use tls, plaintext or off` });
+  }
+  return undefined;
 }
 
 /** @returns undefined when the variable is unset or empty, or when it has a problem (which is added to the list) */

@@ -79,8 +79,14 @@ test('architecture: each library is imported at its one door', () => {
       /^undici(\/|$)/,
       /^(proxy\/(upstream\/pool|dispatch\/attempt|log\/targets\/http)|operator\/cluster(\/[a-z-]+)?)\.ts$/,
     ],
-    [/^prom-client$/, /^(proxy\/observe\/metrics|operator\/metrics)\.ts$/],
-    [/^(ajv|yaml|@marcbachmann\/cel-js)/, /^proxy\/config\//],
+    [/^pg(-copy-streams)?$/, /^proxy\/log\/targets\/postgres-connection\.ts$/],
+    [/^@platformatic\/kafka$/, /^proxy\/log\/targets\/kafka-sink\.ts$/],
+    [/^aws4fetch$/, /^proxy\/log\/targets\/s3-sink\.ts$/],
+    [/^prom-client$/, /^(proxy\/observe\/((limit|log|tool)-)?metrics|operator\/metrics)\.ts$/],
+    [/^(yaml|@marcbachmann\/cel-js)/, /^proxy\/config\//],
+    [/^ajv/, /^proxy\/(config\/|tools\/arguments\.ts)/],
+    [/^eventsource-parser/, /^proxy\/translate\/sse\.ts$/],
+    [/^@modelcontextprotocol\/client$/, /^proxy\/tools\/mcp-connection\.ts$/],
   ];
   const bad = offences((source, imported) =>
     doors.every(([library, door]) => !library.test(imported) || door.test(source.path)),

@@ -12,6 +12,8 @@ import {
   REVISION_ANNOTATION,
   SIDECAR_CONTAINER,
 } from '../contract/names.ts';
+import { COMPONENT_LABEL } from '../operator/gateway/objects.ts';
+import { MOUNTABLE_KINDS, OWN_VOLUMES, VOLUMES_VARIABLE } from '../operator/inject/mounts.ts';
 import { METRICS_PORT_NAME } from '../operator/watch/pod-facts.ts';
 import { CHART, findHelm, type KubeObject, parseObjects, render, template } from './support/chart/helm.ts';
 import { run } from './support/cluster/kubectl.ts';
@@ -103,8 +105,21 @@ test('chart has the version of package.json and the names of contract/names.ts',
   has('policy-inject.yaml', `'${INJECT_ANNOTATION}'`, `'${PROXY_LABEL}'`, `c.name == '${SIDECAR_CONTAINER}'`);
   has('policy-verify-injection.yaml', `'${INJECT_ANNOTATION}'`, `c.name == '${SIDECAR_CONTAINER}'`);
   has('policy-pod-shape.yaml', `'${INJECT_ANNOTATION}'`);
+  has('policy-sidecar-volumes.yaml', `'${INJECT_ANNOTATION}'`, `c.name == '${SIDECAR_CONTAINER}'`);
+  has(
+    'policy-sidecar-volumes.yaml',
+    `e.name == '${VOLUMES_VARIABLE}'`,
+    ...MOUNTABLE_KINDS.map((kind) => `!has(v.${kind})`),
+  );
+  const own = `[${OWN_VOLUMES.map((name) => `'${name}'`).join(', ')}]`;
+  assert.equal(
+    read('crds/streamproxies.sluice.dev.yaml').split(`!(self in ${own})`).length,
+    3,
+    `the CRD refuses ${own}`,
+  );
   has('policy-operator-pods.yaml', `'${REVISION_ANNOTATION}'`);
   has('policy-operator-secrets.yaml', `'${MANAGED_BY_LABEL}'`, `== '${MANAGED_BY}'`, "startsWith('sluice-')");
+  has('policy-operator-gateways.yaml', `'${MANAGED_BY_LABEL}'`, `'${COMPONENT_LABEL}'`, `'${PROXY_LABEL}'`);
   has('podmonitor-sidecars.yaml', `key: ${PROXY_LABEL}`, `port: ${METRICS_PORT_NAME}`);
 });
 

@@ -40,7 +40,9 @@ async function declaredMetrics(): Promise<Set<string>> {
 
 /** Every quoted word of the files that declare metrics: labels are among them. */
 function declaredWords(): Set<string> {
-  const sources = ['metrics.ts', 'buckets.ts'].map((file) => readFileSync(join(ROOT, 'proxy/observe', file), 'utf8'));
+  const sources = globSync('proxy/observe/*.ts', { cwd: ROOT, exclude: ['**/*.test.ts'] }).map((file) =>
+    readFileSync(join(ROOT, file), 'utf8'),
+  );
   return new Set([...sources.join('\n').matchAll(/'([a-z_]+)'/g)].map(([, word = '']) => word));
 }
 

@@ -1,12 +1,16 @@
-/** Our own endpoints on the listen port, for people and programs of the pod: /health, /gateway/health and /gateway/providers. */
+/** Our own endpoints on the listen port, for people and programs of the pod: /health, /gateway/health, /gateway/providers, and the search. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { KeptRecords } from '../log/audit/archive.ts';
 import type { UpstreamState } from '../upstream/health.ts';
+import { serveAudit } from './audit/audit-endpoints.ts';
 import type { ProxyStatus } from './status.ts';
 
 export interface OwnEndpointsOptions {
   readonly status: ProxyStatus;
   /** State of each upstream of the config in force. */
   providers(): readonly Provider[];
+  /** Kept records, while the config asks for them. @default none */
+  archive?(): KeptRecords | undefined;
 }
 
 /** One upstream as people see it. */
@@ -24,7 +28,9 @@ export function ownEndpoints(
   return (request, response) => {
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     if (path !== '/health' && path !== '/gateway' && !path.startsWith('/gateway/')) return false;
-    const [code, body] = answer(request, path, options);
+    const refused = refuse(request);
+    if (refused === undefined && serveAudit(request.url ?? '', options.archive?.(), request, response)) return true;
+    const [code, body] = refused ?? answer(path, options);
     const text = JSON.stringify(body);
     request.resume();
     response.writeHead(code, {
@@ -37,20 +43,38 @@ export function ownEndpoints(
   };
 }
 
-function answer({ headers, method }: IncomingMessage, path: string, options: OwnEndpointsOptions): [number, unknown] {
-  const { status } = options;
+function refuse({ headers, method }: IncomingMessage): [number, unknown] | undefined {
   if (!LOOPBACK_HOST.test(headers.host ?? '')) return [403, refusal('Ask by a loopback name such as localhost')];
-  if (method !== 'GET' && method !== 'HEAD') return [405, refusal('Use GET')];
+  return method === 'GET' || method === 'HEAD' ? undefined : [405, refusal('Use GET')];
+}
+
+function answer(path: string, options: OwnEndpointsOptions): [number, unknown] {
+  const { status } = options;
   switch (path) {
     case '/health':
       return [status.ready ? 200 : 503, { status: status.state }];
     case '/gateway/health':
-      return [status.ready ? 200 : 503, { status: status.state, ...status.describe(), upstreams: options.providers() }];
+      return [
+        status.ready ? 200 : 503,
+        {
+          status: status.state,
+          ...status.describe(),
+          upstreams: options.providers(),
+          targets: status.targets,
+        },
+      ];
     case '/gateway/providers':
       return [200, { providers: options.providers() }];
     default:
-      return [404, refusal('Only /gateway/health and /gateway/providers are here')];
+      return [404, refusal(nothingHere(path))];
   }
+}
+
+function nothingHere(path: string): string {
+  const isAudit = path === '/gateway' || path === '/gateway/' || path.startsWith('/gateway/audit');
+  return isAudit
+    ? 'No records are kept for search; set logging.audit.enabled in the StreamProxy'
+    : 'Only /gateway/health, /gateway/providers and, where records are kept, /gateway/audit and /gateway/ are here';
 }
 
 function refusal(message: string): unknown {

@@ -2,11 +2,18 @@
 import type { CompiledConfig } from '#contract/compiled.ts';
 import type { Problem } from '#contract/finding.ts';
 import type { RevisionReport } from '#contract/revision-report.ts';
+import type { TargetState } from '../log/targets/target.ts';
 
 export class ProxyStatus {
+  readonly #targets: () => readonly TargetState[];
   #config: CompiledConfig | undefined;
   #problems: readonly Problem[] = [];
   #draining = false;
+
+  /** @param targets how the log targets of the config in force do */
+  constructor(targets: () => readonly TargetState[] = () => []) {
+    this.#targets = targets;
+  }
 
   /** A config is in force. */
   accepted(config: CompiledConfig): void {
@@ -46,6 +53,14 @@ export class ProxyStatus {
       name: config?.name ?? null,
       namespace: config?.namespace ?? null,
       problems: this.#problems,
+      failingTargets: this.#targets().flatMap(({ name, state, error }) =>
+        state === 'failing' ? [{ name, error: error ?? 'unknown' }] : [],
+      ),
     };
+  }
+
+  /** Every log target, with its counts. */
+  get targets(): readonly TargetState[] {
+    return this.#targets();
   }
 }

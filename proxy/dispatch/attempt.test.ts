@@ -13,6 +13,8 @@ const UPSTREAM: ValidUpstream = {
   basePath: '',
   credentials: [],
   timeouts: { connectMs: 100, firstByteMs: 200, idleMs: 300, totalMs: 1000 },
+  modelMap: [],
+  translation: { flavor: 'openai', maxTokens: 8192, onLoss: 'warn' },
 };
 
 interface Scene {

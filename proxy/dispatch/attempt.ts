@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { ValidUpstream } from '#contract/compiled.ts';
+import type { Dialect } from '#contract/dialect.ts';
 import { Interruption, ProxyError, type ProxyErrorKind } from '../errors.ts';
 import { AnswerBody } from '../stream/answer-body.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
@@ -18,6 +19,8 @@ export interface UpstreamRequest {
 
 export interface UpstreamAnswer {
   readonly upstream: ValidUpstream;
+  /** What the body speaks: the upstream's dialect, or the client's once it was translated. */
+  readonly dialect: Dialect;
   readonly status: number;
   readonly statusMessage: string;
   /** Names and values alternating, as they came. */
@@ -128,6 +131,7 @@ class Attempt implements Dispatcher.DispatchHandler {
     this.#release();
     this.#settled.resolve({
       upstream: this.#upstream,
+      dialect: this.#upstream.dialect,
       status,
       statusMessage: message ?? '',
       rawHeaders,

@@ -3,7 +3,7 @@
  * try failed, the last answer that an upstream really gave is the client's; our own error only if there was none.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Dialect, speaksNatively } from '#contract/dialect.ts';
+import { type Dialect, isServable } from '#contract/dialect.ts';
 import { ProxyError } from '../errors.ts';
 import type { AttemptOutcome, Tap } from '../exchange.ts';
 import { type MatchedRequest, mayTryAgain } from '../route/read-request.ts';
@@ -36,8 +36,9 @@ export interface Dispatched {
 export function dispatch(plan: Plan, request: MatchedRequest, context: DispatchContext): Promise<Dispatched> {
   const client = request.incoming.head.dialect;
   const [first] = plan.candidates;
-  if (!speaksNatively(client, first.upstream.dialect)) throw untranslatable(client, first, request.route.name);
-  const candidates = plan.candidates.filter(({ upstream }) => speaksNatively(client, upstream.dialect));
+  const { path } = request.incoming;
+  if (!isServable(client, first.upstream.dialect, path)) throw untranslatable(client, path, first, request.route.name);
+  const candidates = plan.candidates.filter(({ upstream }) => isServable(client, upstream.dialect, path));
   return new Chain(candidates, request, context).run();
 }
 
@@ -182,7 +183,7 @@ class Chain {
     const { incoming } = this.#request;
     try {
       return await gate(answer, {
-        dialect: answer.upstream.dialect,
+        dialect: answer.dialect,
         path: incoming.path,
         maxHoldMs: Math.min(MAX_HOLD_MS, this.#leftMs()),
         signal: incoming.signal,

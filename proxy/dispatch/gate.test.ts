@@ -19,6 +19,7 @@ function scene(maxHoldMs = 60_000, type = 'text/event-stream') {
   const stop = new AbortController();
   const answer = {
     upstream: UPSTREAM,
+    dialect: 'anthropic' as const,
     status: 200,
     statusMessage: '',
     rawHeaders: ['content-type', type],

@@ -1,4 +1,5 @@
 /** Headers across the proxy, in both directions: what belongs to one connection ends here, everything else passes as it came. */
+import { EXCHANGE_HEADER } from '#contract/names.ts';
 import { filterHeaders, headerValue, headerValues, type RawHeaders } from '../listen/raw-headers.ts';
 import type { Credential } from '../upstream/credentials.ts';
 
@@ -17,7 +18,15 @@ const HOP_BY_HOP = new Set([
 ]);
 
 /** What we answer, ask or set ourselves towards the upstream. */
-const OURS = new Set(['host', 'expect', 'content-length', 'accept-encoding', 'sluice-explain']);
+const OURS = new Set([
+  'host',
+  'expect',
+  'content-length',
+  'accept-encoding',
+  'sluice-explain',
+  'sluice-debug',
+  EXCHANGE_HEADER,
+]);
 
 function named(rawHeaders: RawHeaders): Set<string> {
   const names = headerValues(rawHeaders, 'connection').flatMap((value) => value.split(','));

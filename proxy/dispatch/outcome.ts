@@ -7,7 +7,8 @@ import type { UpstreamAnswer } from './attempt.ts';
 
 /** The upstream's failure, which another try may mend; everything else ends the exchange. */
 export function isUpstreamsFault({ kind }: ProxyError): boolean {
-  return kind === 'connect_failed' || kind === 'upstream_broke' || kind === 'upstream_timeout';
+  // At its limit it was not even asked, and another one may have room.
+  return kind === 'connect_failed' || kind === 'upstream_broke' || kind === 'upstream_timeout' || kind === 'at_limit';
 }
 
 export function outcomeOf(error: unknown): AttemptOutcome {
@@ -39,7 +40,7 @@ export function broke({ upstream }: UpstreamAnswer, what: string): ProxyError {
   return new ProxyError('upstream_broke', `Upstream "${upstream.name}" ${what}`, { upstream: upstream.name });
 }
 
-export function untranslatable(client: Dialect, { upstream }: Candidate, route: string): ProxyError {
-  const message = `Send ${upstream.dialect} requests to upstream "${upstream.name}", or route this path to an ${client} upstream: nothing translates ${client} yet`;
+export function untranslatable(client: Dialect, path: string, { upstream }: Candidate, route: string): ProxyError {
+  const message = `Route "${path}" to an ${client} upstream: nothing translates it for upstream "${upstream.name}", which speaks ${upstream.dialect}`;
   return new ProxyError('untranslatable', message, { route, upstream: upstream.name });
 }

@@ -1,5 +1,6 @@
 /** The client's request as one candidate gets it: its path, its key, its model; everything else as it came. */
 import type { MatchedRequest } from '../route/read-request.ts';
+import { rewriteTarget } from '../route/rewrite.ts';
 import type { Candidate } from '../upstream/choose.ts';
 import { chooseCredential } from '../upstream/credentials.ts';
 import { joinUrl } from '../upstream/join-url.ts';
@@ -7,7 +8,7 @@ import type { UpstreamRequest } from './attempt.ts';
 import { requestHeaders } from './headers.ts';
 
 export function upstreamRequest(
-  { incoming, body }: MatchedRequest,
+  { incoming, body, route }: MatchedRequest,
   { upstream, model }: Candidate,
   secrets: ReadonlyMap<string, string>,
 ): UpstreamRequest {
@@ -17,7 +18,7 @@ export function upstreamRequest(
   const contentLength = sent.kind === 'stream' ? sent.contentLength : undefined;
   return {
     method: head.method,
-    path: joinUrl(upstream.basePath, head.target),
+    path: joinUrl(upstream.basePath, rewriteTarget(route, head.target)),
     headers: requestHeaders(head.rawHeaders, credential, contentLength),
     body: sent.kind === 'none' ? null : sent.kind === 'whole' ? sent.bytes : sent.stream,
     waitsForClient: () => body.waitsForClient,

@@ -39,8 +39,17 @@ export async function assembleAnswer(
   reader.end();
   const answer = folder.result();
   if (answer === undefined) return '';
-  const json = JSON.stringify(withoutProgress(answer));
-  return redactJsonPaths(json, jsonPaths).text;
+  const json = written(answer);
+  return json === '' ? '' : redactJsonPaths(json, jsonPaths).text;
+}
+
+/** Empty for what nests too deep to be written: the record is made all the same, without it. */
+function written(answer: JsonObject): string {
+  try {
+    return JSON.stringify(withoutProgress(answer));
+  } catch {
+    return '';
+  }
 }
 
 /** @param text after redaction by patterns, which may have spoiled it */

@@ -1,7 +1,8 @@
 /** Everything that a tap gathered of one exchange: what the record is made of, once the exchange has ended. */
-import type { AnswerHead, Attempt, RequestFacts, RequestHead } from '../exchange.ts';
+import type { AnswerHead, Attempt, RequestFacts, RequestHead, ToolCall } from '../exchange.ts';
 import type { StreamEnd } from '../stream/end.ts';
 import type { Usage } from '../stream/scan/usage.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { BodyCapture } from './capture.ts';
 import type { LogRules } from './rules.ts';
 
@@ -25,9 +26,12 @@ export interface ExchangeFacts {
   readonly route: string | undefined;
   readonly request: RequestFacts | undefined;
   readonly attempts: readonly Attempt[];
+  readonly toolCalls: readonly ToolCall[];
   readonly answer: AnswerHead | undefined;
   readonly requestBody: BodyCapture;
   readonly responseBody: BodyCapture;
+  /** Of the response body's chunks. */
+  readonly arrivals?: Arrivals;
   readonly times: Readonly<ExchangeTimes>;
   readonly contentEvents: number;
   /** As read along the stream; a plain answer's come from its body. */

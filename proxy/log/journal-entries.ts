@@ -6,6 +6,7 @@ import { objectOf } from '../stream/scan/usage.ts';
 /** What is known of an exchange that an earlier process left open. */
 export interface JournalEntry {
   readonly id: string;
+  readonly exchange?: string;
   readonly atEpochMs: number;
   readonly method: string;
   readonly target: string;
@@ -73,10 +74,17 @@ function merged(
   }
 }
 
-function opened(id: string, { atEpochMs, method, target, dialect: raw }: Readonly<Record<string, unknown>>) {
+function opened(id: string, { exchange, atEpochMs, method, target, dialect: raw }: Readonly<Record<string, unknown>>) {
   const dialect = DIALECTS.find((name) => name === raw);
   if (typeof atEpochMs !== 'number' || dialect === undefined) return undefined;
-  return { id, atEpochMs, method: textOf(method) ?? '', target: textOf(target) ?? '', dialect };
+  return {
+    id,
+    ...(typeof exchange === 'string' && { exchange }),
+    atEpochMs,
+    method: textOf(method) ?? '',
+    target: textOf(target) ?? '',
+    dialect,
+  };
 }
 
 function parse(line: string): Readonly<Record<string, unknown>> {

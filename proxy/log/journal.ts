@@ -16,6 +16,8 @@ export type JournalMark =
   | {
       readonly mark: 'opened';
       readonly id: string;
+      /** Where the exchange began at another hop: its id there. */
+      readonly exchange?: string;
       readonly atEpochMs: number;
       readonly method: string;
       /** Path and query, without credentials. */

@@ -1,8 +1,10 @@
 /** One exchange as it is logged: version 1 of the record, described in docs/records.md and docs/record.schema.json. */
 import type { Dialect } from '#contract/dialect.ts';
 import type { StreamEndKind } from '#contract/stream-end.ts';
-import type { Attempt } from '../exchange.ts';
+import type { Attempt, Caller, RequestHead, ToolCall } from '../exchange.ts';
 import type { Usage } from '../stream/scan/usage.ts';
+import type { JsonObject } from '../translate/translator.ts';
+import type { RecordedArrivals } from './arrivals.ts';
 import { type BodyDraft, finishBody, type RecordedBody } from './body.ts';
 import type { ExchangeFacts, ExchangeTimes } from './exchange-facts.ts';
 import { type RecordedHeaders, recordHeaders, recordTarget } from './headers.ts';
@@ -23,8 +25,15 @@ type Moment = 'received' | 'firstByte' | 'delivered' | 'firstContent' | 'lastByt
 
 export interface ExchangeRecord {
   readonly version: typeof RECORD_VERSION;
+  /** Of this record: each hop has its own. */
   readonly id: string;
+  /** Of the exchange, the same at every hop: the id of the first hop's record. */
+  readonly exchange: string;
   readonly hop: Hop;
+  /** Who called the gateway. */
+  readonly caller?: Caller;
+  /** A gateway of ours served it, and wrote a record of its own: to be left out where usage is added up. */
+  readonly chained?: true;
   /** Present when a later start found the exchange in the journal: what is known is what had been written down by then. */
   readonly recovered?: true;
   readonly revision?: string;
@@ -41,6 +50,8 @@ export interface ExchangeRecord {
   readonly stream?: boolean;
   readonly model: { readonly asked?: string; readonly sent?: string; readonly answered?: string };
   readonly attempts: readonly RecordedAttempt[];
+  /** What a tool loop ran for the model; the first 256. */
+  readonly toolCalls?: readonly RecordedToolCall[];
   /** Status sent to the client; 0 when none was. */
   readonly status: number;
   readonly end: StreamEndKind;
@@ -51,7 +62,11 @@ export interface ExchangeRecord {
   readonly usage?: Usage & { readonly partial: boolean };
   readonly contentEvents?: number;
   readonly request: RecordedMessage & { readonly method: string; readonly target: string };
-  readonly response?: RecordedMessage;
+  readonly response?: RecordedMessage & {
+    readonly arrivals?: RecordedArrivals;
+    /** A stream folded into the one answer that the call would have given without streaming; as far as it came. */
+    readonly assembled?: JsonObject;
+  };
   /** How many places were replaced as the config asks. */
   readonly redactions: { readonly headers: number; readonly jsonPaths: number; readonly patterns: number };
 }
@@ -66,6 +81,11 @@ export interface RecordedAttempt {
   readonly detail?: string;
 }
 
+export interface RecordedToolCall extends Omit<ToolCall, 'startedAt' | 'endedAt'> {
+  readonly startMs: number;
+  readonly durationMs: number;
+}
+
 export interface RecordedMessage {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Lower-case names of the credentials that were taken out. */
@@ -77,6 +97,7 @@ export interface RecordedMessage {
 export interface RecordParts {
   readonly requestBody: { readonly draft: BodyDraft; readonly content: string };
   readonly responseBody: { readonly draft: BodyDraft; readonly content: string };
+  readonly assembled: JsonObject | undefined;
   readonly patternsReplaced: number;
   readonly model: string | undefined;
   readonly usage: Usage | undefined;
@@ -96,7 +117,7 @@ export function buildRecord(
   return {
     version: RECORD_VERSION,
     id: head.id,
-    hop,
+    ...chainOf(facts, hop, upstream),
     ...present('revision', rules.revision === '' ? undefined : rules.revision),
     workload,
     ...moments(head.receivedAt, head.receivedAtEpochMs, facts.times),
@@ -107,6 +128,7 @@ export function buildRecord(
     ...present('stream', request?.stream),
     model: { ...present('asked', request?.model), ...present('sent', sentModel), ...present('answered', parts.model) },
     attempts: facts.attempts.map((attempt) => recordAttempt(attempt, head.receivedAt)),
+    ...toolCalls(facts),
     status: facts.status,
     end: end.kind,
     ...present('side', end.side),
@@ -118,12 +140,28 @@ export function buildRecord(
       target: recordTarget(head.target),
       ...message(sent, finishBody(parts.requestBody.draft, parts.requestBody.content)),
     },
-    ...present('response', answer && message(got, finishBody(parts.responseBody.draft, parts.responseBody.content))),
-    redactions: {
-      headers: sent.redacted + got.redacted,
-      jsonPaths: parts.requestBody.draft.redacted + parts.responseBody.draft.redacted,
-      patterns: parts.patternsReplaced,
-    },
+    ...present(
+      'response',
+      answer && {
+        ...message(got, finishBody(parts.responseBody.draft, parts.responseBody.content)),
+        ...present('arrivals', facts.arrivals?.since(head.receivedAt)),
+        ...present('assembled', parts.assembled),
+      },
+    ),
+    redactions: redactions(parts, sent.redacted + got.redacted),
+  };
+}
+
+function chainOf(
+  { head, rules }: ExchangeFacts,
+  hop: Hop,
+  upstream: string | undefined,
+): Pick<ExchangeRecord, 'exchange' | 'hop' | 'caller' | 'chained'> {
+  return {
+    exchange: head.exchange ?? head.id,
+    hop,
+    ...present('caller', head.caller),
+    ...(upstream !== undefined && rules.gateways.has(upstream) && { chained: true }),
   };
 }
 
@@ -138,6 +176,21 @@ function recordAttempt({ startedAt, endedAt, detail, ...rest }: Attempt, receive
     durationMs: milliseconds(endedAt - startedAt),
     ...present('detail', detail === undefined ? undefined : scrubText(detail)),
   };
+}
+
+function redactions(
+  { requestBody, responseBody, patternsReplaced }: RecordParts,
+  headers: number,
+): ExchangeRecord['redactions'] {
+  return { headers, jsonPaths: requestBody.draft.redacted + responseBody.draft.redacted, patterns: patternsReplaced };
+}
+
+function toolCalls({ toolCalls: calls, head }: ExchangeFacts): Pick<ExchangeRecord, 'toolCalls'> {
+  return calls.length === 0 ? {} : { toolCalls: calls.map((call) => recordCall(call, head)) };
+}
+
+function recordCall({ startedAt, endedAt, ...rest }: ToolCall, { receivedAt }: RequestHead): RecordedToolCall {
+  return { ...rest, startMs: milliseconds(startedAt - receivedAt), durationMs: milliseconds(endedAt - startedAt) };
 }
 
 function moments(

@@ -7,6 +7,7 @@ export function recoveredRecord(entry: JournalEntry, { hop, workload }: RecordId
   return {
     version: RECORD_VERSION,
     id: entry.id,
+    exchange: entry.exchange ?? entry.id,
     hop,
     recovered: true,
     workload,

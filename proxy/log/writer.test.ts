@@ -17,7 +17,7 @@ function heldTargets(count: number) {
   const target: Target = {
     deliver: (_bytes, settled) => void fates.push(settled),
     lose: () => {},
-    counts: () => ({ seen: 0, delivered: 0, waiting: 0, dropped: {} }),
+    states: () => [],
     close: () => Promise.resolve(),
   };
   return { fates, targets: Array.from({ length: count }, () => target) };

@@ -10,6 +10,7 @@ import type { ExchangeFacts } from './exchange-facts.ts';
 import type { Journal } from './journal.ts';
 import type { Logger } from './logger.ts';
 import { buildRecord, type ExchangeRecord, type RecordIdentity } from './record.ts';
+import { recordLine } from './record-line.ts';
 import { PatternRedactor } from './redact/redactor.ts';
 import type { Settled } from './targets/line-queue.ts';
 import type { Target } from './targets/target.ts';
@@ -25,13 +26,20 @@ export interface WriterOptions {
 
 /** Finished exchanges that may wait for their record; their bodies are bounded by the capture budget. */
 const WAITING_LIMIT = 10_000;
+/** So long a turn of the event loop may take for records before streams have their turn again. */
+const TURN_MS = 1;
+/** Records that may be in the hands of the redacting thread. */
+const AT_ONCE = 16;
 /** An answer may unpack to more than was captured of it. */
 const DECODE_BYTES = 16 * 1024 * 1024;
 
 export class RecordWriter {
   readonly #options: WriterOptions;
   readonly #redactor: PatternRedactor;
-  #waiting: ExchangeFacts[] = [];
+  /** In the order in which they ended. */
+  readonly #waiting = new Set<ExchangeFacts>();
+  /** Those of them whose record is being made. */
+  readonly #begun = new Map<ExchangeFacts, Promise<void>>();
   #working: Promise<void> | undefined;
   #stopped = false;
 
@@ -43,8 +51,10 @@ export class RecordWriter {
   }
 
   add(facts: ExchangeFacts): void {
-    this.#waiting.push(facts);
-    if (this.#waiting.length > WAITING_LIMIT) this.#lose(this.#waiting.splice(0, 1), 'overflow');
+    this.#waiting.add(facts);
+    const [oldest] = this.#waiting;
+    if (this.#waiting.size > WAITING_LIMIT && oldest && this.#takeOff(oldest)) this.#lose([oldest], 'overflow');
+    this.#options.metrics.unwritten(this.#waiting.size);
     this.#working ??= this.#work();
   }
 
@@ -53,7 +63,7 @@ export class RecordWriter {
     const targets = this.#options.targets();
     const settled = this.#closing(record.id, targets.length);
     if (targets.length === 0) return;
-    const line = Buffer.from(`${JSON.stringify(record)}\n`);
+    const line = recordLine(record);
     for (const target of targets) target.deliver(line, settled, record.id);
   }
 
@@ -65,37 +75,65 @@ export class RecordWriter {
     });
     while (this.#working !== undefined && !signal.aborted) await Promise.race([this.#working, aborted]);
     this.#stopped = true;
-    this.#lose(this.#waiting.splice(0), 'shutdown');
+    const left = [...this.#waiting];
+    this.#waiting.clear();
+    this.#lose(left, 'shutdown');
     await this.#redactor.close();
   }
 
   async #work(): Promise<void> {
     for (;;) {
       await nextTurn();
-      const facts = this.#waiting[0];
-      if (facts === undefined || this.#stopped) {
-        // In the same turn as the look at the queue, so that nothing added now is left lying.
-        this.#working = undefined;
-        return;
+      const turnEndsAt = performance.now() + TURN_MS;
+      for (const facts of this.#waiting) {
+        if (this.#stopped || this.#begun.size >= AT_ONCE || performance.now() > turnEndsAt) break;
+        if (this.#begun.has(facts)) continue;
+        const made = this.#make(facts);
+        // Another thread is asked for patterns: the next record need not wait for its answer.
+        if (facts.rules.patterns.length === 0) await made;
       }
-      try {
-        const record = await this.#record(facts);
-        // Taken off only now: what is being worked on when the log closes still has to be counted.
-        if (this.#waiting[0] !== facts) continue;
-        this.#waiting.shift();
-        this.put(record);
-      } catch (error) {
-        this.#options.metrics.watchFailed('record');
-        this.#options.logger.error('Cannot make the record of an exchange: it is counted as dropped', {
-          id: facts.head.id,
-          error,
-        });
-        if (this.#waiting[0] === facts) this.#lose(this.#waiting.splice(0, 1), 'failed');
-      } finally {
-        facts.requestBody.release();
-        facts.responseBody.release();
+      if (this.#begun.size > 0 && (this.#begun.size >= AT_ONCE || this.#begun.size === this.#waiting.size)) {
+        await Promise.race(this.#begun.values());
       }
+      if (this.#waiting.size > 0 && !this.#stopped) continue;
+      // In the same turn as the look at the queue, so that nothing added now is left lying.
+      this.#working = undefined;
+      return;
     }
+  }
+
+  /** Never rejects. */
+  #make(facts: ExchangeFacts): Promise<void> {
+    const making = this.#write(facts).finally(() => {
+      this.#begun.delete(facts);
+      facts.requestBody.release();
+      facts.responseBody.release();
+    });
+    this.#begun.set(facts, making);
+    return making;
+  }
+
+  async #write(facts: ExchangeFacts): Promise<void> {
+    try {
+      const record = await this.#record(facts);
+      // Taken off only now: what is being worked on when the log closes still has to be counted.
+      if (!this.#takeOff(facts)) return;
+      this.put(record);
+    } catch (error) {
+      this.#options.metrics.watchFailed('record');
+      this.#options.logger.error('Cannot make the record of an exchange: it is counted as dropped', {
+        id: facts.head.id,
+        error,
+      });
+      if (this.#takeOff(facts)) this.#lose([facts], 'failed');
+    }
+  }
+
+  /** @returns whether it still waited */
+  #takeOff(facts: ExchangeFacts): boolean {
+    const was = this.#waiting.delete(facts);
+    this.#options.metrics.unwritten(this.#waiting.size);
+    return was;
   }
 
   async #record(facts: ExchangeFacts): Promise<ExchangeRecord> {

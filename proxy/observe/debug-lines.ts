@@ -49,6 +49,14 @@ export class DebugLines {
         this.#write('matched', { route, stream: facts.stream });
         tap.matched(route, facts);
       },
+      toolCalled: (call) => {
+        this.#write('tool called', {
+          tool: call.tool,
+          outcome: call.outcome,
+          tookMs: round(call.endedAt - call.startedAt),
+        });
+        tap.toolCalled(call);
+      },
       attempted: (attempt) => {
         const { endedAt, startedAt, ...shown } = attempt;
         this.#write('attempted', { ...shown, tookMs: round(endedAt - startedAt) });

@@ -3,7 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { BoundedLabel } from './labels.ts';
 import { type Metrics, SPOOL_EVENTS } from './meters.ts';
 
-type LogPart = Pick<Metrics, 'logged' | 'waiting' | 'spoolEvent' | 'forgetTarget'>;
+type LogPart = Pick<Metrics, 'logged' | 'waiting' | 'unwritten' | 'spoolEvent' | 'forgetTarget'>;
 
 /** @param targetLimit targets that get a label of their own */
 export function logMetrics(registry: Registry, targetLimit: number): LogPart {
@@ -27,6 +27,11 @@ export function logMetrics(registry: Registry, targetLimit: number): LogPart {
     labelNames: ['target'],
     registers,
   });
+  const unwritten = new Gauge({
+    name: 'sluice_log_unwritten_records',
+    help: 'Exchanges that ended and whose record is not made yet; no target has seen them.',
+    registers,
+  });
   const spoolEvents = new Counter({
     name: 'sluice_log_spool_events_total',
     help: 'What befell the spool: stripped (records that lost their bodies for want of room), held_in_memory, set_aside, restarted.',
@@ -42,6 +47,7 @@ export function logMetrics(registry: Registry, targetLimit: number): LogPart {
       waitingRecords.set({ target: known.value(target) }, count);
       waitingBytes.set({ target: known.value(target) }, bytes);
     },
+    unwritten: (exchanges) => unwritten.set(exchanges),
     spoolEvent: (event, times) => spoolEvents.inc({ event }, times),
     forgetTarget(target) {
       waitingRecords.remove({ target: known.value(target) });

@@ -83,6 +83,8 @@ export interface Metrics extends ToolLoopMeters {
   logged(target: string, result: RecordResult, records: number): void;
   /** What waits for a target at this moment. */
   waiting(target: string, records: number, bytes: number): void;
+  /** Exchanges that ended and whose record is not made yet. */
+  unwritten(exchanges: number): void;
   /** Something befell the spool of records, so many times. */
   spoolEvent(event: SpoolEvent, times: number): void;
   /** Forgets what waited for a target that is gone. */

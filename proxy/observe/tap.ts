@@ -3,7 +3,7 @@
  * method throws, waits or changes a byte; when something here fails, it is counted and the exchange goes on.
  */
 import { performance } from 'node:perf_hooks';
-import type { AnswerHead, Attempt, RequestFacts, RequestHead, Tap, Verdict } from '../exchange.ts';
+import type { AnswerHead, Attempt, RequestFacts, RequestHead, Tap, ToolCall, Verdict } from '../exchange.ts';
 import { Arrivals } from '../log/arrivals.ts';
 import { BodyCapture, type CaptureBudget } from '../log/capture.ts';
 import type { ExchangeFacts, ExchangeTimes } from '../log/exchange-facts.ts';
@@ -28,6 +28,9 @@ export interface TapServices {
 
 const NO_ANSWER: Verdict = { terminal: 'unknown', error: undefined, content: false, atBoundary: false };
 
+/** Of an exchange's calls so many are kept for the record; the metrics count all. */
+const MOST_TOOL_CALLS = 256;
+
 /** Whether a failing tap was logged: the first tells what is wrong, and more would flood. */
 let failureLogged = false;
 
@@ -36,6 +39,7 @@ export class ExchangeTap implements Tap {
   readonly #services: TapServices;
   readonly #requestBody: BodyCapture;
   readonly #attempts: Attempt[] = [];
+  readonly #toolCalls: ToolCall[] = [];
   readonly #times: ExchangeTimes = { endedAt: 0 };
   readonly #arrivals = new Arrivals();
   #responseBody: BodyCapture;
@@ -86,6 +90,10 @@ export class ExchangeTap implements Tap {
       this.#attempts.push(attempt);
       this.#services.metrics.attempted(attempt.upstream, attempt.outcome);
     });
+  }
+
+  toolCalled(call: ToolCall): void {
+    if (this.#toolCalls.length < MOST_TOOL_CALLS) this.#toolCalls.push(call);
   }
 
   answered(head: AnswerHead): void {
@@ -197,6 +205,7 @@ export class ExchangeTap implements Tap {
       route: this.#route,
       request: this.#request,
       attempts: this.#attempts,
+      toolCalls: this.#toolCalls,
       answer: this.#answer,
       requestBody: this.#requestBody,
       responseBody: this.#responseBody,

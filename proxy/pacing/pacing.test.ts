@@ -169,6 +169,12 @@ test('the stage gives everything out at the end, at once, and on flushNow()', as
   }
 });
 
+test('an event with much around its text is not repeated for each word', () => {
+  const more = { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'a '.repeat(4000) } };
+  const raw = Buffer.from(`data: ${JSON.stringify({ ...more, extra: 'x'.repeat(100_000) })}\n\n`);
+  assert.deepEqual(splitWords(raw, 'messages'), [{ bytes: raw, text: 'a '.repeat(4000) }]);
+});
+
 test('an upstream that is far ahead has to wait, and nothing is lost', async () => {
   const stage = new PaceStream({ form: 'messages', pacing: { ...PACING, maxLagMs: 300 }, random: () => 0 });
   const got: Buffer[] = [];

@@ -29,7 +29,8 @@ export function splitWords(raw: Buffer, form: PacedForm): Piece[] {
   if (found === undefined) return [{ bytes: raw, text: undefined }];
   const words = wordsOf(found.text);
   const around = raw.length - Buffer.byteLength(found.text);
-  if (words.length < 2 || found.write === undefined || words.length * around > MOST_SPLIT_BYTES) return [{ bytes: raw, text: found.text }];
+  if (words.length < 2 || found.write === undefined || words.length * around > MOST_SPLIT_BYTES)
+    return [{ bytes: raw, text: found.text }];
   const { write } = found;
   return words.map((text, index) => ({ bytes: Buffer.from(write(text, index === 0)), text }));
 }

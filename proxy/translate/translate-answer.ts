@@ -9,7 +9,7 @@ import { unfold } from '../fold/unfold.ts';
 import { filterHeaders, headerValue } from '../listen/raw-headers.ts';
 import { AnswerBody, type BodySink } from '../stream/answer-body.ts';
 import { isEventStream } from '../stream/scan.ts';
-import { DecodingSink, TranslatingSink } from './translating-sink.ts';
+import { DecodingSink, decodedFlow, TranslatingSink } from './translating-sink.ts';
 import type { JsonObject, TranslationContext, Translator } from './translator.ts';
 
 /** Longest answer that is translated as a whole. */
@@ -40,16 +40,15 @@ function translateStream(
   decoder: Transform | undefined,
 ): UpstreamAnswer {
   const stream = translator.stream(context);
-  const body = new AnswerBody(
-    {
-      pause: () => answer.body.pause(),
-      resume: () => answer.body.resume(),
-      abort: (reason) => answer.body.abort(reason),
-    },
-    (reason) => stream.farewell(reason),
-  );
-  const sink = new TranslatingSink(stream, body, answer.body);
-  answer.body.consume(decoder ? new DecodingSink(decoder, sink) : sink);
+  const upstream = decoder ? decodedFlow(decoder, answer.body) : answer.body;
+  const flow = {
+    pause: () => upstream.pause(),
+    resume: () => upstream.resume(),
+    abort: (reason: Error) => upstream.abort(reason),
+  };
+  const body = new AnswerBody(flow, (reason) => stream.farewell(reason));
+  const sink = new TranslatingSink(stream, body, upstream);
+  answer.body.consume(decoder ? new DecodingSink(decoder, sink, answer.body) : sink);
   return { ...answer, dialect, rawHeaders: clientHeaders(answer.rawHeaders, 'text/event-stream'), body };
 }
 
@@ -69,8 +68,7 @@ function whole(
   const found = events ? folded(translator, bytes) : parsed(text);
   if (found === undefined) throw broke(answer, translator);
   if (stream) return made({ ...answer, dialect }, 'text/event-stream', streamed(answer, translator, context, found));
-  const body = translated(answer, translator, context, found);
-  return made({ ...answer, dialect }, 'application/json', Buffer.from(JSON.stringify(body)));
+  return made({ ...answer, dialect }, 'application/json', translated(answer, translator, context, found));
 }
 
 /** An answer of ours that is all there. */
@@ -102,11 +100,11 @@ function translated(
   translator: Translator,
   context: TranslationContext,
   found: JsonObject,
-): JsonObject {
+): Buffer {
   try {
-    return translator.answer(found, context);
+    return Buffer.from(JSON.stringify(translator.answer(found, context)));
   } catch {
-    // Its message may quote the answer.
+    // Its message may quote the answer; one that nests too deep cannot be written either.
     throw broke(answer, translator);
   }
 }
@@ -171,10 +169,11 @@ function collect(answer: UpstreamAnswer, decoder: Transform | undefined, signal:
     idleMs > 0 ? setTimeout(() => broke(`passed its limit timeouts.idle of ${idleMs} ms`), idleMs) : undefined;
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
-  else answer.body.consume(decoder ? new DecodingSink(decoder, sink) : sink);
+  else answer.body.consume(decoder ? new DecodingSink(decoder, sink, answer.body) : sink);
   return done.promise.finally(() => {
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
+    decoder?.destroy();
     answer.body.abort(new Error('Its answer was collected'));
   });
 }

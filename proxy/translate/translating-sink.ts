@@ -1,15 +1,15 @@
 /** Where an upstream's bytes go while they are translated: decoded if need be, event by event, into a body of ours. */
 import type { Transform } from 'node:stream';
-import type { AnswerBody, BodySink } from '../stream/answer-body.ts';
+import type { AnswerBody, BodyFlow, BodySink } from '../stream/answer-body.ts';
 import type { StreamTranslator } from './translator.ts';
 
 export class TranslatingSink implements BodySink {
   readonly #stream: StreamTranslator;
   readonly #body: AnswerBody;
-  readonly #upstream: AnswerBody;
+  readonly #upstream: Pick<AnswerBody, 'abort'>;
   #failed = false;
 
-  constructor(stream: StreamTranslator, body: AnswerBody, upstream: AnswerBody) {
+  constructor(stream: StreamTranslator, body: AnswerBody, upstream: Pick<AnswerBody, 'abort'>) {
     this.#stream = stream;
     this.#body = body;
     this.#upstream = upstream;
@@ -54,18 +54,28 @@ export class TranslatingSink implements BodySink {
 export class DecodingSink implements BodySink {
   readonly #decoder: Transform;
   readonly #sink: BodySink;
+  readonly #upstream: BodyFlow;
   #trailers: readonly string[] = [];
+  #waits = false;
 
-  constructor(decoder: Transform, sink: BodySink) {
+  /** @param upstream waits while the decoder has enough to do */
+  constructor(decoder: Transform, sink: BodySink, upstream: BodyFlow) {
     this.#decoder = decoder;
     this.#sink = sink;
+    this.#upstream = upstream;
     decoder.on('data', (bytes: Buffer) => sink.chunk(bytes));
     decoder.once('end', () => sink.end(this.#trailers));
     decoder.once('error', () => sink.cut(named('content-encoding is broken')));
   }
 
   chunk(bytes: Buffer): void {
-    this.#decoder.write(bytes);
+    if (this.#decoder.write(bytes) || this.#waits) return;
+    this.#waits = true;
+    this.#upstream.pause();
+    this.#decoder.once('drain', () => {
+      this.#waits = false;
+      this.#upstream.resume();
+    });
   }
 
   end(rawTrailers: readonly string[]): void {
@@ -77,6 +87,24 @@ export class DecodingSink implements BodySink {
     this.#decoder.destroy();
     this.#sink.cut(cause);
   }
+}
+
+/** A body that is decoded on its way: a few bytes of it may become very many, so that both have to wait for the client. */
+export function decodedFlow(decoder: Transform, upstream: BodyFlow): BodyFlow {
+  return {
+    pause: () => {
+      decoder.pause();
+      upstream.pause();
+    },
+    resume: () => {
+      decoder.resume();
+      if (!decoder.writableNeedDrain) upstream.resume();
+    },
+    abort: (reason) => {
+      decoder.destroy();
+      upstream.abort(reason);
+    },
+  };
 }
 
 /** `errorCode` shows a code to people, and never a message, which could quote what was sent. */

@@ -1,6 +1,6 @@
 /** What a person reads when the proxy runs: addresses, where records go, what is in force. */
 import { join } from 'node:path';
-import type { CompiledConfig } from '#contract/compiled.ts';
+import type { CompiledConfig, CompiledTarget } from '#contract/compiled.ts';
 import type { FileRun } from './options.ts';
 import type { Running } from './run-file.ts';
 
@@ -20,16 +20,29 @@ export function greeting({ listenUrl, metricsUrl, config }: Running, run: FileRu
 }
 
 function recordLines({ logging }: CompiledConfig, stateDirectory: string): string[] {
-  if (logging.targets.length === 0) return ['  records      nowhere: spec.logging.targets is empty'];
-  return logging.targets.map((target) => {
-    switch (target.kind) {
-      case 'stdout':
-        return `  records      ${target.name}: standard output`;
-      case 'file':
-        return `  records      ${target.name}: ${join(stateDirectory, target.path)}`;
-      case 'invalid':
-        return `  records      ${target.name}: nothing, ${target.message}`;
-    }
-    return '';
-  });
+  if (logging.targets.length === 0 && !logging.audit) {
+    return ['  records      nowhere: spec.logging.targets is empty'];
+  }
+  const lines = logging.targets.map((target) => `  records      ${target.name}: ${whereTo(target, stateDirectory)}`);
+  return logging.audit ? [...lines, '  search       /gateway/ on the address of the clients'] : lines;
+}
+
+function whereTo(target: CompiledTarget, stateDirectory: string): string {
+  switch (target.kind) {
+    case 'stdout':
+      return 'standard output';
+    case 'file':
+      return join(stateDirectory, target.path);
+    case 'invalid':
+      return `nothing, ${target.message}`;
+    case 'http':
+    case 'otlp':
+      return target.url;
+    case 'postgres':
+      return `table ${target.table}`;
+    case 'kafka':
+      return `topic ${target.topic} at ${target.brokers.join(', ')}`;
+    case 's3':
+      return `bucket ${target.bucket} at ${target.endpoint}`;
+  }
 }

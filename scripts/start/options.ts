@@ -34,7 +34,7 @@ export const HELP = `Runs the proxy on this machine, without Kubernetes.
 SIGTERM or Ctrl-C: no new requests, those in flight finish, exit code 0. A second one ends them at once.
 A wrong file ends the start with exit code 2 and names each wrong field; once it runs, a wrong file is refused and the last good
 one stays. Environment: SLUICE_LISTEN_PORT and SLUICE_METRICS_PORT (in place of the file's, 0 = any free one),
-SLUICE_METRICS_HOST (default 127.0.0.1 here), SLUICE_DRAIN_TIMEOUT_MS, SLUICE_LOG_LEVEL.
+SLUICE_LISTEN_HOST (for a gateway) and SLUICE_METRICS_HOST (default 127.0.0.1 here), SLUICE_DRAIN_TIMEOUT_MS, SLUICE_LOG_LEVEL.
 `;
 
 const OPTIONS = {

@@ -28,9 +28,9 @@ export interface Running {
  */
 export async function runFile(run: FileRun, hints: (running: Running) => string = () => ''): Promise<number> {
   const stop = stopSignals();
-  const settings = await settingsFor(run);
+  const settingsSoFar = await settingsFor(run);
   let secrets = (): Iterable<string> => [];
-  const logger = createLogger({ level: settings.logLevel, secrets: () => secrets() });
+  const logger = createLogger({ level: settingsSoFar.logLevel, secrets: () => secrets() });
   const source: FileSourceOptions = {
     file: run.file,
     upstreamUrls: run.upstreamUrls,
@@ -40,6 +40,8 @@ export async function runFile(run: FileRun, hints: (running: Running) => string 
   const first = await loadFile(source);
   if (first.kind === 'rejected') throw new InputError('Cannot run the file', named(run, first.problems));
   const { config } = first.loaded;
+  const { gateway } = config;
+  const settings = { ...settingsSoFar, ...(gateway && { gateway: { tls: gateway.tls !== undefined } }) };
   await makeState(run.stateDirectory);
   const proxy = await startProxy({ source: fileSource(source), settings, logger }).catch((error: unknown) => {
     throw portInUse(error, config, settings) ?? error;
@@ -48,7 +50,7 @@ export async function runFile(run: FileRun, hints: (running: Running) => string 
   // A config that parses may still be refused, for a CA that is none: the log says so, and the file may be mended.
   await Promise.race([proxy.ready, stop.first]);
   const running = {
-    listenUrl: `http://127.0.0.1:${proxy.listenPort}`,
+    listenUrl: `${gateway?.tls ? 'https' : 'http'}://${settings.listenHost}:${proxy.listenPort}`,
     metricsUrl: `http://${settings.metricsHost}:${proxy.metricsPort}`,
     config,
   };

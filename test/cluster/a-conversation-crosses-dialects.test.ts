@@ -34,7 +34,7 @@ interface Turn {
   readonly text: string;
 }
 
-test('the tool is called by one provider and its result answered by the other', async () => {
+test("a conversation's tool is called by one provider and its result answered by the other", async () => {
   // The second turn's model makes the first provider overloaded.
   const models = ['scripted?tool=1', 'scripted?status=529'];
   const output = await stage.exec(pod, [...CLIENT, 'converse', '--model', models.join(',')]);

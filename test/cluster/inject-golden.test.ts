@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { OPERATOR, policiesInForce } from '../support/chart/policies.ts';
 import { list } from '../support/cluster/objects.ts';
 import { until } from '../support/cluster/wait.ts';
-import { GOLDEN_PROFILE } from '../support/golden-profile.ts';
+import { GOLDEN_PROFILES } from '../support/golden-profile.ts';
 
 interface Pod {
   readonly metadata: { readonly labels?: object; readonly annotations?: Readonly<Record<string, string>> };
@@ -53,17 +53,18 @@ async function stored(pod: Pod): Promise<Pod> {
 before(async () => {
   if (policies === undefined) return;
   await policies.kubectl.apply(list({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }));
-  const profile = { ...GOLDEN_PROFILE, apiVersion: 'sluice.dev/v1alpha1', kind: 'SidecarProfile' };
-  const made = await policies.store(
-    { ...profile, metadata: { name: GOLDEN_PROFILE.metadata.name, namespace } },
-    OPERATOR,
-  );
-  assert.equal(made.code, 0, made.stderr);
-  const probe = { metadata: {}, spec: { containers: [{ name: 'app', image: 'none' }] } };
-  await until('the profile to be known', async () => {
-    const result = await policies.create(sendable(probe, { 'sluice.dev/inject': GOLDEN_PROFILE.metadata.name }));
-    return result.code === 0 || undefined;
-  });
+  for (const { metadata, spec } of GOLDEN_PROFILES) {
+    const profile = { apiVersion: 'sluice.dev/v1alpha1', kind: 'SidecarProfile', spec };
+    const made = await policies.store({ ...profile, metadata: { name: metadata.name, namespace } }, OPERATOR);
+    assert.equal(made.code, 0, made.stderr);
+    // It has whatever volume a profile mounts.
+    const volumes = ['work', 'data'].map((name) => ({ name, emptyDir: {} }));
+    const probe = { metadata: {}, spec: { containers: [{ name: 'app', image: 'none' }], volumes } };
+    await until('the profile to be known', async () => {
+      const result = await policies.create(sendable(probe, { 'sluice.dev/inject': metadata.name }));
+      return result.code === 0 || undefined;
+    });
+  }
 });
 
 after(async () => {

@@ -111,6 +111,40 @@ for (const [name, spec, container] of [
   );
 }
 
+test('policy sidecar-volumes refuses a pod that lacks a volume, or whose volume may hold keys', options, async () => {
+  const mounts = ['work', 'data'].map((name) => ({ name, mountPath: `/${name}` }));
+  allowed(await here().store(profile('mounts', namespace, mounts), OPERATOR));
+  const sent = (data: object | undefined, inject?: string) => {
+    const volumes = [{ name: 'work', emptyDir: {} }, ...(data ? [{ name: 'data', ...data }] : [])];
+    return here().create(pod('a', inject, { volumes }));
+  };
+  const made = await until('the profile to be known', async () => {
+    const result = await sent({ emptyDir: {} }, 'mounts');
+    return result.code === 0 ? (JSON.parse(result.stdout) as Injected) : undefined;
+  });
+  const names = made.spec.initContainers?.[0]?.volumeMounts?.map(({ name }) => name) ?? [];
+  assert.deepEqual(names.slice(0, 3), ['sluice-config', 'work', 'data']);
+  refused(
+    await sent(undefined, 'mounts'),
+    /StreamProxy "mounts": it mounts the volume "data" and the pod has none of that name\. Add it to spec\.volumes/,
+  );
+  refused(await here().create(pod('a', 'mounts')), /the volume "work", "data"/);
+  const resources = { requests: { storage: '1Mi' } };
+  const claim = { accessModes: ['ReadWriteOnce'], resources };
+  allowed(await sent({ persistentVolumeClaim: { claimName: 'data' } }, 'mounts'));
+  allowed(await sent({ ephemeral: { volumeClaimTemplate: { spec: claim } } }, 'mounts'));
+  for (const data of [
+    { secret: { secretName: 'theirs' } },
+    { projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
+    { hostPath: { path: '/etc' } },
+    { configMap: { name: 'theirs' } },
+    { csi: { driver: 'secrets-store.csi.k8s.io' } },
+  ]) {
+    refused(await sent(data, 'mounts'), /the volume "data", which is no emptyDir, .* must not read\. Put the files/);
+    allowed(await sent(data));
+  }
+});
+
 test('policy inject leaves other pods as they are, and an injected one as it is', options, async () => {
   const bare = JSON.parse((await here().create(pod('a'))).stdout) as Injected;
   assert.equal(bare.spec.initContainers, undefined);
@@ -277,4 +311,5 @@ interface Injected {
 interface Container {
   readonly name: string;
   readonly env?: readonly { readonly name: string }[];
+  readonly volumeMounts?: readonly { readonly name: string }[];
 }

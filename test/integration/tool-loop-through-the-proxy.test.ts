@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
+import type { ExchangeRecord } from '../../proxy/log/record.ts';
 import { ProxyProcess, type Spec } from '../support/proxy-process.ts';
 import { ScriptedModel } from '../support/tool-loop/scripted-model.ts';
 import { ToolServer } from '../support/tool-loop/tool-server.ts';
@@ -78,6 +79,11 @@ test('through translation: each turn is translated, the client has one message i
   });
   const record = await proxy.takeRecord();
   assert.deepEqual([record.end, record.attempts.length], ['complete', 2]);
+  const { toolCalls } = record as unknown as ExchangeRecord;
+  assert.deepEqual(
+    toolCalls?.map(({ round, tool, outcome, resultBytes }) => [round, tool, outcome, resultBytes]),
+    [[1, 'search', 'ok', 'search got {"q":"a"}'.length]],
+  );
 });
 
 test('an upstream that refuses the second turn is replaced by the fallback, in the middle of the conversation', async () => {

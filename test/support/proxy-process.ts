@@ -9,6 +9,7 @@ import { compile } from '../../contract/compile/compile.ts';
 import { CONFIG_FILE } from '../../contract/names.ts';
 import type { StreamProxy } from '../../contract/resources.ts';
 import type { SecretFacts } from '../../contract/secrets.ts';
+import type { TokenKeys } from '../../contract/token-keys.ts';
 
 const MAIN = join(import.meta.dirname, '../../proxy/main.ts');
 
@@ -19,6 +20,10 @@ export type Secrets = Readonly<Record<string, Readonly<Record<string, string>>>>
 /** The fields of a record that tests look at. */
 export interface SeenRecord {
   readonly id: string;
+  readonly exchange: string;
+  readonly hop: string;
+  readonly caller?: { readonly client: string; readonly serviceAccount?: string; readonly pod?: string };
+  readonly chained?: boolean;
   readonly route?: string;
   readonly upstream?: string;
   readonly status: number;
@@ -31,6 +36,8 @@ export interface SeenRecord {
 export interface ProxyOptions {
   readonly secrets?: Secrets;
   readonly env?: Readonly<Record<string, string>>;
+  /** The cluster's, for gateways. */
+  readonly tokenKeys?: TokenKeys;
   /** Start without any config. */
   readonly bare?: boolean;
 }
@@ -60,9 +67,12 @@ export class ProxyProcess {
   }
 
   /** Starts the proxy; resolves when both ports accept, and, unless `bare`, a config is in force. */
-  static async start(spec: Spec, { secrets = {}, env = {}, bare = false }: ProxyOptions = {}): Promise<ProxyProcess> {
+  static async start(
+    spec: Spec,
+    { secrets = {}, env = {}, bare = false, tokenKeys }: ProxyOptions = {},
+  ): Promise<ProxyProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'sluice-test-'));
-    if (!bare) await writeConfig(directory, spec, secrets, 1);
+    if (!bare) await writeConfig(directory, spec, secrets, 1, tokenKeys);
     const child = spawn(process.execPath, [MAIN], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -103,10 +113,10 @@ export class ProxyProcess {
   }
 
   /** Delivers another config and waits until it is in force. */
-  async apply(spec: Spec, secrets: Secrets = {}): Promise<void> {
+  async apply(spec: Spec, secrets: Secrets = {}, tokenKeys?: TokenKeys): Promise<void> {
     this.#revision += 1;
     const seen = this.#lines.length;
-    const revision = await writeConfig(this.#directory, spec, secrets, this.#revision);
+    const revision = await writeConfig(this.#directory, spec, secrets, this.#revision, tokenKeys);
     await this.logged(
       (line) =>
         line['message'] === 'Config in force' &&
@@ -177,7 +187,13 @@ export class ProxyProcess {
 }
 
 /** Writes what the operator would deliver. @returns the revision */
-export async function writeConfig(directory: string, spec: Spec, secrets: Secrets, version: number): Promise<string> {
+export async function writeConfig(
+  directory: string,
+  spec: Spec,
+  secrets: Secrets,
+  version: number,
+  tokenKeys?: TokenKeys,
+): Promise<string> {
   const facts = Object.entries(secrets).map(([name, data]): [string, SecretFacts] => [
     name,
     { exists: true, version: `${version}:${JSON.stringify(data)}`, keys: new Set(Object.keys(data)) },
@@ -187,7 +203,7 @@ export async function writeConfig(directory: string, spec: Spec, secrets: Secret
     metadata: { name: 'llm', namespace: 'test', generation: version },
     spec: { ...spec, logging },
   };
-  const { config, credentials } = compile(resource, new Map(facts));
+  const { config, credentials } = compile(resource, new Map(facts), tokenKeys);
   for (const { file, name, key } of credentials) await writeFile(join(directory, file), secrets[name]?.[key] ?? '');
   const unfinished = join(directory, '.config.json.new');
   await writeFile(unfinished, JSON.stringify(config));

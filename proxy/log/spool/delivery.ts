@@ -105,9 +105,13 @@ export class Delivery {
       if (this.#source.waiting().records === 0) {
         await this.#wakeUp.promise;
         this.#wakeUp = Promise.withResolvers();
-        await this.#linger();
+        await this.#linger(LINGER_MS);
         continue;
       }
+      // A target of few large writes gathers also while more is coming in all the time.
+      if (!this.#failing && this.#most === Number.POSITIVE_INFINITY)
+        await this.#linger(this.#sink?.batch.lingerMs ?? 0);
+      if (this.#stopped) return;
       const batch = await this.#attempt();
       if (batch === 'failed' && !this.#stopped) await this.#backOff();
     }
@@ -209,8 +213,8 @@ export class Delivery {
     await this.#rest(Math.max(this.#hurried ? RETRY_HURRY_MS : ownMs, this.#busyMs));
   }
 
-  async #linger(): Promise<void> {
-    if (!this.#hurried && !this.#stopped && !this.#isFull()) await this.#rest(LINGER_MS);
+  async #linger(ms: number): Promise<void> {
+    if (ms > 0 && !this.#hurried && !this.#stopped && !this.#isFull()) await this.#rest(ms);
   }
 
   async #rest(ms: number): Promise<void> {

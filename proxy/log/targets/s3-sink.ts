@@ -9,7 +9,7 @@ import { BusyError, type RecordSink, RefusedError } from './sink.ts';
 import { type Credentials, credentialValue, trust } from './target-credentials.ts';
 
 /** Few large objects cost less than many small ones; the spool decides how long it gathers. */
-const BATCH = { records: 5_000, bytes: 16 * 1024 ** 2 };
+const BATCH = { records: 5_000, bytes: 16 * 1024 ** 2, lingerMs: 5_000 };
 
 const ADVICE: Readonly<Record<string, string>> = {
   NoSuchBucket: 'create the bucket, or correct its name',

@@ -9,7 +9,12 @@ export interface SinkRecord {
 
 export interface RecordSink {
   /** Most that `write` is given at once. */
-  readonly batch: { readonly records: number; readonly bytes: number };
+  readonly batch: {
+    readonly records: number;
+    readonly bytes: number;
+    /** How long records are gathered before a write that is not full, for targets that want few and large ones. @default 0 */
+    readonly lingerMs?: number;
+  };
   /**
    * Resolves when the target has taken every record for good. A record may come again after a failure: the target must be told
    * its id, so that it keeps one.

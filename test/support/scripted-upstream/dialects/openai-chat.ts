@@ -5,22 +5,15 @@ import { openaiError, openaiHeaders } from './openai.ts';
 export const openaiChat: DialectScript = { answer, errorBody: openaiError, headers: openaiHeaders };
 
 function answer(question: Question): Answer {
-  const { pieces, inputTokens } = question;
+  const { pieces, inputTokens, callTool, callArguments } = question;
   const head = { id: `chatcmpl-${question.digest}`, created: CREATED, model: question.model, service_tier: 'default' };
-  const usage = {
-    prompt_tokens: inputTokens,
-    completion_tokens: pieces.length,
-    total_tokens: inputTokens + pieces.length,
-    prompt_tokens_details: { cached_tokens: 0 },
-    completion_tokens_details: { reasoning_tokens: 0 },
-  };
+  const usage = usageOf(inputTokens, pieces.length);
   const chunk = (delta: object, finishReason: string | null): object => ({
     ...head,
     object: 'chat.completion.chunk',
     choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
     ...(question.includeUsage && { usage: null }),
   });
-  const { callTool, callArguments } = question;
   const call = { id: `call_${question.digest}`, type: 'function' };
   const finish = callTool === undefined ? 'stop' : 'tool_calls';
   const deltas =
@@ -54,5 +47,15 @@ function answer(question: Question): Answer {
       usage,
     },
     errorEvent: sseEvent(openaiError(500, 'The server had an error while processing your request')),
+  };
+}
+
+function usageOf(inputTokens: number, outputTokens: number): object {
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+    prompt_tokens_details: { cached_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: 0 },
   };
 }
