@@ -46,6 +46,7 @@ export async function serve(incoming: IncomingRequest, options: PipelineOptions)
   const trace: Trace = {};
   let snapshot: Snapshot | undefined;
   let visit: Visit | undefined;
+  let request: MatchedRequest | undefined;
   try {
     guard(incoming.request);
     // A gateway serves those that it knows.
@@ -62,7 +63,7 @@ export async function serve(incoming: IncomingRequest, options: PipelineOptions)
       tap.ended(await answerPreflight(incoming, visit.preflight), incoming.client.status);
       return;
     }
-    const request = await matchRequest(incoming, config, tap, (facts) => debug?.facts(facts, config.routes));
+    request = await matchRequest(incoming, config, tap, (facts) => debug?.facts(facts, config.routes));
     trace.route = request.route.name;
     const end = await serveMatched(request, { snapshot, tap, trace, visit, random: Math.random() }, options);
     tap.ended(end, incoming.client.status);
@@ -71,6 +72,7 @@ export async function serve(incoming: IncomingRequest, options: PipelineOptions)
     const { end, status } = await rescue(error, incoming, visit?.added(trace) ?? [], options.logger);
     tap.ended(end, status);
   } finally {
+    request?.body.fail(new Error('The exchange is over'));
     visit?.leave();
     snapshot?.release();
   }
@@ -107,7 +109,6 @@ async function serveMatched(request: MatchedRequest, course: Course, options: Pi
   const keepAlive = pace ? undefined : keepAliveFor(request, answer, { client, tap });
   const stages = { decoder: decoder ?? pace, pace, keepAlive };
   const end = await pump({ answer, rawHeaders, client, tap, signal, heldMs, ...stages });
-  request.body.fail(new Error('The exchange is over'));
   learn(options.health, answer, end);
   return end;
 }

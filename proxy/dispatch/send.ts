@@ -2,11 +2,12 @@
 import type { CompiledConfig } from '#contract/compiled.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { chained } from '../gateway/chain.ts';
+import { WHOLE_BODY_BYTES } from '../route/long-bodies.ts';
 import type { MatchedRequest } from '../route/read-request.ts';
 import { PEEK_BYTES } from '../route/request-body.ts';
 import { flavorOf } from '../translate/flavors.ts';
 import { translateAnswer } from '../translate/translate-answer.ts';
-import { parseBody, TRANSLATED_BYTES, translateRequest } from '../translate/translate-request.ts';
+import { parseBody, translateRequest } from '../translate/translate-request.ts';
 import type { TranslationContext } from '../translate/translator.ts';
 import { translatorFor } from '../translate/translators.ts';
 import { mayHoldUnsigned, withoutUnsigned } from '../translate/unsigned.ts';
@@ -34,7 +35,7 @@ export async function gatherWhole(
 ): Promise<void> {
   const { head, path, signal } = request.incoming;
   const foreign = candidates.some(({ upstream }) => translatorFor(head.dialect, upstream.dialect, path) !== undefined);
-  if (foreign) await request.body.gather(TRANSLATED_BYTES, signal);
+  if (foreign) await request.body.gather(WHOLE_BODY_BYTES, signal);
   else if (path === '/v1/messages' && mayHoldUnsigned(config, head.dialect))
     await request.body.gather(PEEK_BYTES, signal);
 }

@@ -9,6 +9,9 @@ import type { Logger } from '../log/logger.ts';
 import { type MatchFacts, mismatch } from '../route/match.ts';
 import type { Plan } from '../upstream/choose.ts';
 
+/** Of a name that a caller chose so much is shown. */
+const MOST_NAME_CHARS = 200;
+
 export class DebugLines {
   readonly #incoming: IncomingRequest;
   readonly #logger: Logger;
@@ -30,8 +33,8 @@ export class DebugLines {
     }
     const { agent, model } = facts;
     this.#write('facts', {
-      model: model.kind === 'read' ? (model.value?.slice(0, 200) ?? null) : 'unread',
-      agent: agent.kind === 'read' ? (agent.value ?? null) : 'unread',
+      model: model.kind === 'read' ? (model.value?.slice(0, MOST_NAME_CHARS) ?? null) : 'unread',
+      agent: agent.kind === 'read' ? (agent.value?.slice(0, MOST_NAME_CHARS) ?? null) : 'unread',
       passedOver,
     });
   }

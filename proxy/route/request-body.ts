@@ -8,6 +8,7 @@ import { Interruption, ProxyError } from '../errors.ts';
 import { MAX_BODY_BYTES, tooLarge } from '../listen/guard.ts';
 import { type UploadProgress, watchProgress } from '../listen/upload-progress.ts';
 import type { PeekedValue } from './agent-tag.ts';
+import { LONG_BODIES } from './long-bodies.ts';
 import type { OutgoingBody, SendableBody } from './outgoing-body.ts';
 import { replaceSpan } from './replace-span.ts';
 import { TopLevelScanner } from './scan-json.ts';
@@ -35,6 +36,9 @@ export class RequestBody implements SendableBody {
   #keptBytes = 0;
   #totalBytes = 0;
   #complete = false;
+  /** Held whole, however long: from the peek's limit on out of the process' budget. */
+  #gathering = false;
+  #takenBytes = 0;
   #failure: Error | undefined;
   #streaming: Readable | undefined;
   #wake: (() => void) | undefined;
@@ -88,6 +92,8 @@ export class RequestBody implements SendableBody {
   }
 
   gather(maxBytes: number, signal: AbortSignal): Promise<void> {
+    // What came before is counted by nobody; it is no more than a peek.
+    this.#gathering = true;
     return this.peek(() => false, signal, maxBytes);
   }
 
@@ -114,6 +120,8 @@ export class RequestBody implements SendableBody {
   }
 
   fail(error: Error): void {
+    LONG_BODIES.give(this.#takenBytes);
+    this.#takenBytes = 0;
     if (this.#complete || this.#failure) return;
     this.#failure = error;
     this.#progress?.stop();
@@ -135,6 +143,8 @@ export class RequestBody implements SendableBody {
         if (!this.#complete) this.#request.resume();
       },
     });
+    // The transport that reads it may have gone before the exchange is over.
+    stream.on('error', () => {});
     return stream;
   }
 
@@ -161,11 +171,20 @@ export class RequestBody implements SendableBody {
         this.#request.pause();
         this.#progress?.heldBack();
       }
-    } else {
-      this.#kept.push(chunk);
-      this.#keptBytes += chunk.length;
-    }
+    } else this.#keep(chunk);
     this.#awake();
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#kept.push(chunk);
+    this.#keptBytes += chunk.length;
+    if (!this.#gathering || this.#keptBytes <= PEEK_BYTES) return;
+    try {
+      LONG_BODIES.take(chunk.length);
+      this.#takenBytes += chunk.length;
+    } catch (error) {
+      this.fail(error as Error);
+    }
   }
 
   #finish(): void {

@@ -2,15 +2,13 @@
 import type { CompiledToolLoop } from '#contract/compiled-tool-loop.ts';
 import type { UpstreamAnswer } from '../dispatch/attempt.ts';
 import { ProxyError } from '../errors.ts';
+import { WHOLE_BODY_BYTES } from '../route/long-bodies.ts';
 import type { MatchedRequest } from '../route/read-request.ts';
 import { WholeBody } from '../route/whole-body.ts';
 import { type LoopForm, loopForm, runToolLoop, type ToolLoopOptions } from './loop.ts';
 import type { ToolLoopMeters } from './rounds.ts';
 import type { Json, ToolCallReport } from './tool.ts';
 import type { Toolboxes } from './toolboxes.ts';
-
-/** Longest request of a loop: it is held, and sent again with each turn. */
-const MOST_BODY_BYTES = 32 * 1024 ** 2;
 
 export interface AskedLoop {
   readonly toolLoop: CompiledToolLoop;
@@ -43,7 +41,7 @@ export async function serveToolLoop(
 ): Promise<UpstreamAnswer> {
   const { incoming } = request;
   const { head, signal } = incoming;
-  await request.body.gather(MOST_BODY_BYTES, signal);
+  await request.body.gather(WHOLE_BODY_BYTES, signal);
   return runToolLoop({
     form,
     body: readBody(request),
@@ -62,7 +60,7 @@ export async function serveToolLoop(
 function readBody({ body, route }: MatchedRequest): Json {
   const sent = body.send();
   if (sent.kind === 'stream') {
-    const message = `Send at most ${MOST_BODY_BYTES} bytes to route "${route.name}": it runs tools, and each turn sends the request again`;
+    const message = `Send at most ${WHOLE_BODY_BYTES} bytes to route "${route.name}": it runs tools, and each turn sends the request again`;
     throw new ProxyError('too_large', message, { route: route.name, status: 413 });
   }
   try {

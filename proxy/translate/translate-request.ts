@@ -3,14 +3,12 @@ import type { UpstreamRequest } from '../dispatch/attempt.ts';
 import { requestHeaders } from '../dispatch/headers.ts';
 import { ProxyError } from '../errors.ts';
 import { filterHeaders } from '../listen/raw-headers.ts';
+import { WHOLE_BODY_BYTES } from '../route/long-bodies.ts';
 import type { MatchedRequest } from '../route/read-request.ts';
 import type { Candidate } from '../upstream/choose.ts';
 import { chooseCredential } from '../upstream/credentials.ts';
 import { joinUrl } from '../upstream/join-url.ts';
 import type { JsonObject, TranslationContext, Translator } from './translator.ts';
-
-/** Longest body that is translated: it has to be held whole. */
-export const TRANSLATED_BYTES = 32 * 1024 ** 2;
 
 /** Headers that mean something to the client's own dialect only, or that describe the body that is replaced. */
 const DIALECT_HEADERS = new Set(['accept', 'content-type', 'content-encoding', 'content-digest', 'digest']);
@@ -20,7 +18,7 @@ const DIALECT_PREFIXES = ['anthropic-', 'openai-'];
 export function parseBody({ body, route }: MatchedRequest, { upstream }: Candidate): JsonObject {
   const sent = body.send();
   if (sent.kind !== 'stream') return parse(sent.kind === 'whole' ? sent.bytes : undefined);
-  const message = `Send at most ${TRANSLATED_BYTES} bytes to route "${route.name}": the request is translated for upstream "${upstream.name}"`;
+  const message = `Send at most ${WHOLE_BODY_BYTES} bytes to route "${route.name}": the request is translated for upstream "${upstream.name}"`;
   throw new ProxyError('too_large', message, { route: route.name, upstream: upstream.name, status: 413 });
 }
 

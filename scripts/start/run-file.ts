@@ -9,6 +9,7 @@ import { createLogger, type Logger } from '../../proxy/log/logger.ts';
 import { readSettings, type Settings } from '../../proxy/settings.ts';
 import { greeting } from './greeting.ts';
 import type { FileRun } from './options.ts';
+import { lockState } from './state-lock.ts';
 import { stopSignals } from './stop-signals.ts';
 
 /** A start that failed for a reason outside of the input; the message is for people. */
@@ -43,8 +44,9 @@ export async function runFile(run: FileRun, hints: (running: Running) => string 
   const { gateway } = config;
   const settings = { ...settingsSoFar, ...(gateway && { gateway: { tls: gateway.tls !== undefined } }) };
   await makeState(run.stateDirectory);
+  const unlock = holdState(run.stateDirectory);
   const proxy = await startProxy({ source: fileSource(source), settings, logger }).catch((error: unknown) => {
-    throw portInUse(error, config, settings) ?? error;
+    throw portInUse(error, config, settings) ?? hostRefused(error, settings) ?? error;
   });
   secrets = () => proxy.secrets();
   // A config that parses may still be refused, for a CA that is none: the log says so, and the file may be mended.
@@ -62,6 +64,7 @@ export async function runFile(run: FileRun, hints: (running: Running) => string 
   await stop.first;
   logger.info('Draining', { timeoutMs: settings.drainTimeoutMs });
   await proxy.drain(AbortSignal.any([stop.second, AbortSignal.timeout(settings.drainTimeoutMs)]));
+  unlock();
   return 0;
 }
 
@@ -82,6 +85,15 @@ async function makeState(path: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     throw new StartError(`Cannot make the state directory "${path}" (${code}); name another one with --state`);
   }
+}
+
+/** @returns gives it back */
+function holdState(path: string): () => void {
+  const unlock = lockState(path);
+  if (unlock) return unlock;
+  throw new StartError(
+    `The state directory "${path}" is in use by another proxy; stop that one, or name another with --state`,
+  );
 }
 
 /** What is accepted and cannot work all the same is said by whoever starts it; a cluster says it in conditions. */
@@ -116,5 +128,16 @@ function portInUse(error: unknown, config: CompiledConfig, settings: Settings): 
   const why = code === 'EACCES' ? 'may not be used by this user' : 'is in use';
   return new StartError(
     `${field}: Port ${port} ${why}; stop the program that has it, choose another number, or set ${variable}=0 for any free one`,
+  );
+}
+
+function hostRefused(error: unknown, { listenHost, metricsHost }: Settings): StartError | undefined {
+  const { code, hostname, address } = error as NodeJS.ErrnoException & { hostname?: string; address?: string };
+  const host = hostname ?? address;
+  if (host === undefined || (code !== 'ENOTFOUND' && code !== 'EAI_AGAIN' && code !== 'EADDRNOTAVAIL'))
+    return undefined;
+  const variable = host === metricsHost && host !== listenHost ? 'SLUICE_METRICS_HOST' : 'SLUICE_LISTEN_HOST';
+  return new StartError(
+    `${variable}: "${host}" is no address of this machine (${code}); use one that it has, such as 127.0.0.1`,
   );
 }

@@ -22,7 +22,7 @@ if (!Number.isSafeInteger(seed)) throw new Error(`Cannot use the seed "${values.
 
 console.log(`Fuzzing for ${seconds} s with --seed ${seed}`);
 const half = seconds * 500;
-const http = await fuzzHttp(performance.now() + half, seed);
+const http = await fuzzHttp(half, seed);
 const scanner = await fuzzScanner(performance.now() + half, seed);
 const { failures: httpFailures, ...httpFigures } = http;
 const { failures: scannerFailures, ...scannerFigures } = scanner;

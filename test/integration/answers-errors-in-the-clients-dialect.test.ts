@@ -71,7 +71,7 @@ test('an invalid route answers for itself and is named; retrying it is pointless
 });
 
 test('what nothing translates is 501', async () => {
-  const { answer, end } = await ask(messagesRequest(model('gpt-5')));
+  const { answer, end } = await ask(post('/v1/messages/count_tokens', model('gpt-5')));
   assert.deepEqual(
     [answer.status, answer.headers['sluice-error'], end],
     [501, 'untranslatable', 'rejected untranslatable'],

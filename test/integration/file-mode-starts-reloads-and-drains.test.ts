@@ -221,3 +221,35 @@ test('npm start ends with 1 when a port is in use and names its field', async (t
     assert.match(started.stderr(), new RegExp(`^spec\\.${field}\\.port: Port ${port} is in use`, 'm'));
   }
 });
+
+test('npm start leaves the state directory to the process that has it, and takes it over from one that was killed', async (t) => {
+  const { path, file, args } = await folder(t);
+  const provider = await upstream(t);
+  await writeFile(file, resource(provider.url, '  logging: {targets: [{name: f, file: {path: records.ndjson}}]}'));
+  const first = startProcess(t, args);
+  const answer = await ask(await listenUrl(first), 'scripted?hold=3&gate=g');
+  const journal = join(path, 'state', 'open.ndjson');
+  const open = await readFile(journal, 'utf8');
+  assert.match(open, /"mark":"opened"/);
+  const second = startProcess(t, args);
+  await second.printed(/^The state directory .*$|"message":"Listening"/m);
+  assert.match(second.stderr(), /^The state directory ".*state" is in use by another proxy; .* --state$/m);
+  assert.equal(await second.ended(), 1, second.stderr());
+  assert.doesNotMatch(second.stderr(), /left open/);
+  assert.equal(await readFile(journal, 'utf8'), open);
+  first.child.kill('SIGKILL');
+  await first.ended();
+  await answer.body?.cancel().catch(() => undefined);
+  const third = startProcess(t, args);
+  await third.printed(/left open/);
+  await listenUrl(third);
+});
+
+test('npm start ends with 1 at a host that the machine does not have, and names the variable', async (t) => {
+  const { file, args } = await folder(t);
+  await writeFile(file, resource('http://127.0.0.1:1'));
+  // TEST-NET-1 (RFC 5737): nobody's address.
+  const started = startProcess(t, args, { SLUICE_METRICS_HOST: '192.0.2.1' });
+  assert.equal(await started.ended(), 1);
+  assert.match(started.stderr(), /^SLUICE_METRICS_HOST: "192\.0\.2\.1" is no address of this machine/m);
+});

@@ -30,7 +30,7 @@ test('what once got through is refused', async () => {
 });
 
 test('mutated requests never crash the proxy, pass for others, or reach the upstream malformed', async (t) => {
-  const { failures, requests, ambiguous, reachedUpstream } = await fuzzHttp(performance.now() + MS, seed);
+  const { failures, requests, ambiguous, reachedUpstream } = await fuzzHttp(MS, seed);
   t.diagnostic(`seed ${seed}: ${requests} requests, ${ambiguous} ambiguous, ${reachedUpstream} reached the upstream`);
   assert.deepEqual(failures, [], `seed ${seed}`);
   assert.ok(ambiguous > 10 && reachedUpstream > 10);

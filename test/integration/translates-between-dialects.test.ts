@@ -311,3 +311,20 @@ test('an upstream that answers whole although a stream was asked still gives the
     await raw.close();
   }
 });
+
+test('a request that is too long to be translated gets 413, and those that fit go on, one after the other', async () => {
+  const ask = (bytes: number): Promise<unknown> =>
+    anthropic.messages.create({
+      model: scenario(''),
+      max_tokens: 9,
+      messages: [{ role: 'user', content: 'x'.repeat(bytes) }],
+    });
+  await assert.rejects(ask(9 * 1024 ** 2), (error) => {
+    assert.ok(error instanceof Anthropic.APIError);
+    assert.deepEqual([error.status, /Send at most 8388608 bytes/.test(error.message)], [413, true]);
+    return true;
+  });
+  // More than all may hold together, so that nothing given back would be seen.
+  for (let i = 0; i < 4; i++) await ask(6 * 1024 ** 2);
+  for (let i = 0; i < 5; i++) await takeOne(proxy);
+});

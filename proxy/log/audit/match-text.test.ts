@@ -23,3 +23,8 @@ test('matchText: words, phrases and beginnings, quoted so that nothing is an ope
 test('matchText: bounded', () => {
   assert.equal(matchText('x '.repeat(10_000))?.split(' ').length, 32);
 });
+
+test('a NUL ends no query before its quote', () => {
+  assert.equal(matchText('a\0b'), '"a" "b"');
+  assert.equal(matchText('hello\0'), '"hello"');
+});

@@ -10,7 +10,8 @@ const LEAST_BEGINNING = 3;
  * @returns undefined when nothing is asked for
  */
 export function matchText(text: string): string | undefined {
-  const words = [...text.matchAll(/"([^"]*)"?(\*?)|([^\s"]+)/g)].slice(0, MOST_WORDS);
+  // SQLite ends a text at a NUL, and the quote that follows would be missing.
+  const words = [...text.replaceAll('\0', ' ').matchAll(/"([^"]*)"?(\*?)|([^\s"]+)/g)].slice(0, MOST_WORDS);
   const terms = words.flatMap(([, phrase, star = '', word = '']) => {
     const begins = phrase === undefined ? word.endsWith('*') : star === '*';
     const term = phrase ?? (begins ? word.replace(/\*+$/, '') : word);

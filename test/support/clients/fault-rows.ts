@@ -30,7 +30,7 @@ function clientSaw({ status, complete, headers }: Streamed): string {
 const INTRODUCTION = `# Faults, and what clients saw
 
 What an application gets when its upstream fails, counted by \`test/integration/faults.test.ts\`, which asserts every line and
-fails when this table differs. \`UPDATE_DOCS=1 node --test test/integration/faults.test.ts\` writes it anew.
+fails when this table differs. \`UPDATE_DOCS=1 npm exec -- node --test test/integration/faults.test.ts\` writes it anew.
 
 *cut*: the connection ended without its final chunk, so that every client library reports an error; nothing that was cut
 looks whole. Our own answers carry their kind in the header \`sluice-error\`. The last column is \`end\` in records and metrics.
