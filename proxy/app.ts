@@ -52,18 +52,28 @@ function openParts(settings: Settings, logger: Logger) {
   const snapshots = new Snapshots((upstream, tls) =>
     upstream.replay ? replayPool(upstream.name, upstream.replay, stateDirectory) : openPool(upstream, tls),
   );
-  const health = new Health({
-    now: () => performance.now(),
-    onChange: (upstream, available) => {
-      metrics.upstreamAvailable(upstream, available);
-      if (!available) logger.warn('Upstream ejected', { upstream });
-    },
-  });
+  const health = openHealth(metrics, logger);
   const status = new ProxyStatus(() => log.targetStates());
   const door = new Door(settings.gateway);
   const reception = new Reception({ logger, metrics });
   const toolboxes = new Toolboxes(logger);
   return { metrics, log, snapshots, health, status, door, reception, toolboxes, logger };
+}
+
+function openHealth(metrics: Metrics, logger: Logger): Health {
+  const ejected = new Set<string>();
+  const health = new Health({
+    now: () => performance.now(),
+    onChange: (upstream, available) => {
+      metrics.upstreamAvailable(upstream, available);
+      if (available && ejected.delete(upstream)) logger.info('Upstream is back', { upstream });
+      if (available) return;
+      ejected.add(upstream);
+      const state = health.states().find((each) => each.upstream === upstream);
+      logger.warn('Upstream ejected: it is tried again by single requests', { ...state });
+    },
+  });
+  return health;
 }
 
 /** Starts both listeners; resolves when they accept, whether or not a config is there yet. */
