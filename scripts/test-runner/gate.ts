@@ -19,7 +19,7 @@ export async function quickGate(): Promise<StageResult[]> {
     runCheck('types', ['tsc', '--noEmit']),
   ]);
   const results = await checks;
-  return [...results, await runTests('unit', unitTests(), 2)];
+  return [...results, await runTests('unit', unitTests(), 3)];
 }
 
 /** Prints a stage's outcome in one line. */
