@@ -9,7 +9,7 @@ import type { DropReason, Metrics } from '../../observe/meters.ts';
 import type { Logger } from '../logger.ts';
 import { LineQueue, type QueuedLine, type Settled } from '../targets/line-queue.ts';
 import type { Target } from '../targets/target.ts';
-import { ArchiveThread } from './archive-thread.ts';
+import { type ArchiveThread, startArchiveThread } from './archive-thread.ts';
 import type { AuditPage, AuditQuery, AuditReading, AuditReply, AuditState } from './messages.ts';
 import { AUDIT_FOLDER } from './place.ts';
 
@@ -59,7 +59,7 @@ export class Archive implements Target {
     this.#stateDirectory = stateDirectory;
     this.#audit = audit;
     this.#services = services;
-    this.#thread = new ArchiveThread(stateDirectory, after, {
+    this.#thread = startArchiveThread(stateDirectory, after, {
       reply: (reply) => this.#hear(reply),
       started: () => {
         this.#thread.post({ kind: 'configure', audit: this.#audit });

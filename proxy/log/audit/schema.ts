@@ -1,6 +1,6 @@
 /** The archive's database: its tables, and how an older one becomes the present one (`user_version`). */
-import { DatabaseSync } from 'node:sqlite';
-import { UnusableSpoolError } from '../spool/schema.ts';
+import type { DatabaseSync } from 'node:sqlite';
+import { openOwnDatabase } from '../own-database.ts';
 
 /** Migrations in order; a database's `user_version` is how many of them it has seen. A published one is never edited. */
 const MIGRATIONS: readonly string[] = [
@@ -25,37 +25,16 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /**
- * Opens or makes a database with the present tables.
- * @throws UnusableSpoolError when the file is damaged or of a newer version; what SQLite throws when it cannot be reached
+ * Opens or makes an archive with the present tables.
+ * @throws UnusableDatabaseError when the file is damaged or of a newer version; what SQLite throws when it cannot be reached
  */
 export function openArchive(path: string): DatabaseSync {
-  const db = new DatabaseSync(path);
-  try {
-    // One process owns an archive. Without a second reader SQLite needs no shared memory file, which a full disk could tear.
-    db.exec('PRAGMA locking_mode = EXCLUSIVE');
-    db.exec('PRAGMA auto_vacuum = INCREMENTAL');
-    db.exec('PRAGMA journal_mode = WAL');
-    db.exec('PRAGMA synchronous = NORMAL');
-    db.exec('PRAGMA journal_size_limit = 4194304');
-    db.exec('PRAGMA cache_size = -4096');
-    db.exec('PRAGMA temp_store = MEMORY');
+  return openOwnDatabase(path, {
+    what: 'archive',
+    migrations: MIGRATIONS,
+    journalBytes: 4 * 1024 ** 2,
+    cacheKib: 4096,
     // Conversations that are deleted shall not lie around in free pages.
-    db.exec('PRAGMA secure_delete = FAST');
-    migrate(db);
-    return db;
-  } catch (error) {
-    db.close();
-    throw error;
-  }
-}
-
-function migrate(db: DatabaseSync): void {
-  const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
-  if (version > MIGRATIONS.length) {
-    throw new UnusableSpoolError(`Cannot use the archive: version ${version} is newer than ${MIGRATIONS.length}`);
-  }
-  for (const [index, migration] of MIGRATIONS.entries()) {
-    if (index < version) continue;
-    db.exec(`BEGIN; ${migration}; PRAGMA user_version = ${index + 1}; COMMIT`);
-  }
+    pragmas: ['secure_delete = FAST'],
+  });
 }

@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { CompiledAudit } from '#contract/compiled.ts';
-import { failureOf } from '../spool/schema.ts';
+import { failureOf } from '../own-database.ts';
 import { AUDIT_FILE, AUDIT_FOLDER } from './place.ts';
 import { openArchive } from './schema.ts';
 import { AuditStore } from './store.ts';

@@ -1,5 +1,6 @@
 /** The spool's database: its tables, and how an older one becomes the present one (`user_version`). */
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import { openOwnDatabase } from '../own-database.ts';
 
 /**
  * Migrations in order; a database's `user_version` is how many of them it has seen. A published one is never edited.
@@ -43,63 +44,17 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** Thrown when a file holds no spool that this version can use. */
-export class UnusableSpoolError extends Error {
-  override readonly name = 'UnusableSpoolError';
-}
-
 /**
- * Opens or makes a database with the present tables.
+ * Opens or makes a spool with the present tables.
  * @param path a file, or `:memory:`
- * @throws UnusableSpoolError when the file is damaged or of a newer version; what SQLite throws when it cannot be reached
+ * @throws UnusableDatabaseError when the file is damaged or of a newer version; what SQLite throws when it cannot be reached
  */
 export function openDatabase(path: string): DatabaseSync {
-  const db = new DatabaseSync(path);
-  try {
-    // One process owns a spool. Without a second reader SQLite needs no shared memory file, which a full disk could tear.
-    db.exec('PRAGMA locking_mode = EXCLUSIVE');
-    db.exec('PRAGMA auto_vacuum = INCREMENTAL');
-    db.exec('PRAGMA journal_mode = WAL');
-    // Survives the end of the process at any moment; a node that loses power may lose the last seconds.
-    db.exec('PRAGMA synchronous = NORMAL');
-    db.exec('PRAGMA journal_size_limit = 8388608');
-    db.exec('PRAGMA cache_size = -2048');
-    db.exec('PRAGMA temp_store = MEMORY');
-    migrate(db);
-    const check = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
-    if (check !== 'ok') throw new UnusableSpoolError(`Cannot use the spool: ${String(check)}`);
-    return db;
-  } catch (error) {
-    db.close();
-    throw error;
-  }
-}
-
-function migrate(db: DatabaseSync): void {
-  const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
-  if (version > MIGRATIONS.length) {
-    throw new UnusableSpoolError(`Cannot use the spool: version ${version} is newer than ${MIGRATIONS.length}`);
-  }
-  for (const [index, migration] of MIGRATIONS.entries()) {
-    if (index < version) continue;
-    db.exec(`BEGIN; ${migration}; PRAGMA user_version = ${index + 1}; COMMIT`);
-  }
-}
-
-/** What a failed call of SQLite means for the file. */
-export type SpoolFailure = 'unusable' | 'disk' | 'other';
-
-const SQLITE_UNUSABLE: readonly number[] = [11, 26]; // CORRUPT, NOTADB
-const SQLITE_DISK: readonly number[] = [5, 6, 8, 10, 13, 14]; // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN
-
-export function failureOf(error: unknown): SpoolFailure {
-  if (error instanceof UnusableSpoolError) return 'unusable';
-  if (!(error instanceof Error)) return 'other';
-  if ('errcode' in error && typeof error.errcode === 'number') {
-    const code = error.errcode & 0xff;
-    if (SQLITE_UNUSABLE.includes(code)) return 'unusable';
-    return SQLITE_DISK.includes(code) ? 'disk' : 'other';
-  }
-  // What the file system says before SQLite is asked.
-  return 'code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code) ? 'disk' : 'other';
+  return openOwnDatabase(path, {
+    what: 'spool',
+    migrations: MIGRATIONS,
+    journalBytes: 8 * 1024 ** 2,
+    cacheKib: 2048,
+    check: true,
+  });
 }

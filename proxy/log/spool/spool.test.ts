@@ -10,7 +10,7 @@ import type { RecordResult } from '../../observe/meters.ts';
 import { createLogger } from '../logger.ts';
 import type { SpoolConfig, SpoolRequest } from './messages.ts';
 import { Spool } from './spool.ts';
-import { SpoolThread, type SpoolThreadEvents } from './spool-thread.ts';
+import { type SpoolThread, type SpoolThreadEvents, startSpoolThread } from './spool-thread.ts';
 
 const http = (url: string): HttpTarget => ({
   kind: 'http',
@@ -56,7 +56,7 @@ describe('Spool', () => {
         logger: createLogger({ write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) }),
         isLocal: () => false,
       },
-      startThread: (stateDirectory, events) => (thread = new SpoolThread(stateDirectory, events)),
+      startThread: (stateDirectory, events) => (thread = startSpoolThread(stateDirectory, events)),
     });
     const fates = new Map<string, string[]>();
     const deliver = (id: string, padding = 50): void => {

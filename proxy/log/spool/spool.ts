@@ -6,7 +6,7 @@ import type { DropReason } from '../../observe/meters.ts';
 import { LineQueue, type QueuedLine, type Settled } from '../targets/line-queue.ts';
 import type { Target, TargetServices, TargetState } from '../targets/target.ts';
 import type { SpoolConfig, SpoolReply } from './messages.ts';
-import { SpoolThread, type SpoolThreadEvents } from './spool-thread.ts';
+import { type SpoolThread, type SpoolThreadEvents, startSpoolThread } from './spool-thread.ts';
 import { Tally, type TallyServices } from './tally.ts';
 
 export interface SpoolOptions {
@@ -47,7 +47,7 @@ export class Spool implements Target {
   #ended = false;
 
   /** Starts the thread. */
-  constructor(config: SpoolConfig, { stateDirectory, services, startThread = ownThread }: SpoolOptions) {
+  constructor(config: SpoolConfig, { stateDirectory, services, startThread = startSpoolThread }: SpoolOptions) {
     this.#config = config;
     this.#services = services;
     this.#tally = new Tally(services);
@@ -236,8 +236,4 @@ export class Spool implements Target {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
   }
-}
-
-function ownThread(stateDirectory: string, events: SpoolThreadEvents): SpoolThread {
-  return new SpoolThread(stateDirectory, events);
 }

@@ -4,10 +4,11 @@
  */
 import { join } from 'node:path';
 import type { DropReason } from '../../observe/meters.ts';
+import { failureOf } from '../own-database.ts';
 import type { Ledger } from './ledger.ts';
 import { SPOOL_FILE, SPOOL_FOLDER } from './place.ts';
 import type { Extent, NewRecord, StoredRecord } from './rows.ts';
-import { failureOf, openDatabase } from './schema.ts';
+import { openDatabase } from './schema.ts';
 import { makeFolder, setAside } from './set-aside.ts';
 import { SpoolStore, type StoreOptions } from './store.ts';
 

@@ -3,11 +3,11 @@
  * and looks at choices, usage and error alone; nothing is parsed but the usage and the first chunk's model.
  */
 import type { Verdict } from '../../exchange.ts';
-import type { StreamScanner } from '../scan.ts';
-import { errorType, eventJson, modelName, nameIs, parseSpan, StreamFacts } from './facts.ts';
+import { EventScanner } from './event-scanner.ts';
+import { errorType, eventJson, modelName, nameIs, parseSpan } from './facts.ts';
 import { JsonCursor, OPEN_ARRAY, OPEN_OBJECT } from './json-cursor.ts';
-import { SseReader, spanIs } from './sse.ts';
-import { objectOf, openaiUsage, type Usage } from './usage.ts';
+import { type SseReader, spanIs } from './sse.ts';
+import { objectOf, openaiUsage } from './usage.ts';
 
 const DONE = Buffer.from('[DONE]');
 const ERROR = Buffer.from('error');
@@ -34,9 +34,7 @@ const NULL = 0x6e;
 /** More choices than the API allows to ask for; one beyond is not tracked, and then only [DONE] ends the stream. */
 const CHOICE_LIMIT = 256;
 
-export class ChatScanner implements StreamScanner {
-  readonly #facts = new StreamFacts();
-  readonly #sse = new SseReader(() => this.#event());
+export class ChatScanner extends EventScanner {
   readonly #cursor = new JsonCursor();
   /** Per choice: 0 not seen, 1 open, 2 finished. */
   readonly #choices = new Uint8Array(CHOICE_LIMIT);
@@ -44,41 +42,25 @@ export class ChatScanner implements StreamScanner {
   #choicesFinished = 0;
   #untracked = false;
 
-  get contentEvents(): number {
-    return this.#facts.contentEvents;
-  }
-
-  get model(): string | undefined {
-    return this.#facts.model;
-  }
-
-  get usage(): Usage | undefined {
-    return this.#facts.usage;
-  }
-
-  push(chunk: Buffer): void {
-    this.#sse.push(chunk);
-  }
-
-  verdict(): Verdict {
+  override verdict(): Verdict {
     const allFinished = this.#choicesFinished > 0 && this.#choicesOpen === 0 && !this.#untracked;
-    return this.#facts.verdict(this.#sse.atBoundary, this.#facts.terminalSeen || allFinished);
+    return this.facts.verdict(this.sse.atBoundary, this.facts.terminalSeen || allFinished);
   }
 
-  #event(): void {
-    const event = this.#sse;
+  protected override event(): void {
+    const event = this.sse;
     if (spanIs(event.data, event.dataStart, event.dataEnd, DONE)) {
-      this.#facts.terminalSeen = true;
+      this.facts.terminalSeen = true;
       return;
     }
-    if (event.oversize) this.#facts.contentEvents++;
+    if (event.oversize) this.facts.contentEvents++;
     else if (nameIs(event, ERROR)) this.#namedError();
     else this.#chunk(event);
   }
 
   #namedError(): void {
-    const data = objectOf(eventJson(this.#sse));
-    this.#facts.addError(errorType(data['error'] ?? data));
+    const data = objectOf(eventJson(this.sse));
+    this.facts.addError(errorType(data['error'] ?? data));
   }
 
   #chunk(event: SseReader): void {
@@ -102,7 +84,7 @@ export class ChatScanner implements StreamScanner {
     }
     let content = false;
     while (cursor.nextElement()) content = this.#choice() || content;
-    if (content) this.#facts.contentEvents++;
+    if (content) this.facts.contentEvents++;
   }
 
   /** @returns whether the choice's delta holds content */
@@ -162,17 +144,17 @@ export class ChatScanner implements StreamScanner {
 
   #usage(): void {
     const value = this.#value();
-    if (value !== undefined) this.#facts.addUsage(openaiUsage(value));
+    if (value !== undefined) this.facts.addUsage(openaiUsage(value));
   }
 
   #model(): void {
-    if (this.#facts.model === undefined) this.#facts.model = modelName(this.#value());
+    if (this.facts.model === undefined) this.facts.model = modelName(this.#value());
     else this.#cursor.skip();
   }
 
   #error(): void {
     if (this.#cursor.peek() === NULL) this.#cursor.skip();
-    else this.#facts.addError(errorType(this.#value()));
+    else this.facts.addError(errorType(this.#value()));
   }
 
   /** The value that comes next, parsed; undefined for null and for what is no JSON. */

@@ -1,9 +1,7 @@
 /** Scanner of Anthropic's Messages streams. Every event is told by its name; only the few rare ones are parsed. */
-import type { Verdict } from '../../exchange.ts';
-import type { StreamScanner } from '../scan.ts';
-import { errorType, eventJson, modelName, nameFromData, nameIs, StreamFacts } from './facts.ts';
-import { SseReader } from './sse.ts';
-import { anthropicUsage, objectOf, type Usage } from './usage.ts';
+import { EventScanner } from './event-scanner.ts';
+import { errorType, eventJson, modelName, nameFromData, nameIs } from './facts.ts';
+import { anthropicUsage, objectOf } from './usage.ts';
 
 const BLOCK_DELTA = Buffer.from('content_block_delta');
 const BLOCK_START = Buffer.from('content_block_start');
@@ -12,33 +10,10 @@ const MESSAGE_DELTA = Buffer.from('message_delta');
 const MESSAGE_STOP = Buffer.from('message_stop');
 const ERROR = Buffer.from('error');
 
-export class MessagesScanner implements StreamScanner {
-  readonly #facts = new StreamFacts();
-  readonly #sse = new SseReader(() => this.#event());
-
-  get contentEvents(): number {
-    return this.#facts.contentEvents;
-  }
-
-  get model(): string | undefined {
-    return this.#facts.model;
-  }
-
-  get usage(): Usage | undefined {
-    return this.#facts.usage;
-  }
-
-  push(chunk: Buffer): void {
-    this.#sse.push(chunk);
-  }
-
-  verdict(): Verdict {
-    return this.#facts.verdict(this.#sse.atBoundary);
-  }
-
-  #event(): void {
-    const event = this.#sse;
-    const facts = this.#facts;
+export class MessagesScanner extends EventScanner {
+  protected override event(): void {
+    const event = this.sse;
+    const facts = this.facts;
     if (event.nameStart === event.nameEnd) nameFromData(event);
     if (nameIs(event, BLOCK_DELTA)) facts.contentEvents++;
     else if (nameIs(event, BLOCK_START)) {

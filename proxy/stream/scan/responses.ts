@@ -1,10 +1,9 @@
 /** Scanner of Responses streams: typed events, told by their names; the model comes from the first event, usage from the last. */
-import type { Verdict } from '../../exchange.ts';
-import type { StreamScanner } from '../scan.ts';
-import { errorType, eventJson, modelName, nameFromData, nameIs, parseSpan, StreamFacts } from './facts.ts';
+import { EventScanner } from './event-scanner.ts';
+import { errorType, eventJson, modelName, nameFromData, nameIs, parseSpan } from './facts.ts';
 import { JsonCursor, OPEN_OBJECT } from './json-cursor.ts';
-import { SseReader, spanIs } from './sse.ts';
-import { objectOf, openaiUsage, type Usage } from './usage.ts';
+import { type SseReader, spanIs } from './sse.ts';
+import { objectOf, openaiUsage } from './usage.ts';
 
 const PREFIX = Buffer.from('response.');
 const DELTA_SUFFIX = Buffer.from('.delta');
@@ -19,34 +18,12 @@ const USAGE = Buffer.from('usage');
 const FAILURE = Buffer.from('error');
 const USAGE_KEY = Buffer.from('"usage":');
 
-export class ResponsesScanner implements StreamScanner {
-  readonly #facts = new StreamFacts();
-  readonly #sse = new SseReader(() => this.#event());
+export class ResponsesScanner extends EventScanner {
   readonly #cursor = new JsonCursor();
 
-  get contentEvents(): number {
-    return this.#facts.contentEvents;
-  }
-
-  get model(): string | undefined {
-    return this.#facts.model;
-  }
-
-  get usage(): Usage | undefined {
-    return this.#facts.usage;
-  }
-
-  push(chunk: Buffer): void {
-    this.#sse.push(chunk);
-  }
-
-  verdict(): Verdict {
-    return this.#facts.verdict(this.#sse.atBoundary);
-  }
-
-  #event(): void {
-    const event = this.#sse;
-    const facts = this.#facts;
+  protected override event(): void {
+    const event = this.sse;
+    const facts = this.facts;
     if (event.nameStart === event.nameEnd) nameFromData(event);
     if (isDelta(event)) facts.contentEvents++;
     else if (nameIs(event, COMPLETED) || nameIs(event, INCOMPLETE)) {
@@ -64,7 +41,7 @@ export class ResponsesScanner implements StreamScanner {
 
   /** Reads model, usage and error of the `response` object, which repeats the whole answer and may be long. */
   #response(): void {
-    const event = this.#sse;
+    const event = this.sse;
     const cursor = this.#cursor;
     cursor.reset(event.data, event.dataStart, event.dataEnd);
     if (!cursor.enter(OPEN_OBJECT)) return;
@@ -77,7 +54,7 @@ export class ResponsesScanner implements StreamScanner {
 
   #members(): void {
     const cursor = this.#cursor;
-    const facts = this.#facts;
+    const facts = this.facts;
     while (cursor.nextKey()) {
       const isModel = cursor.keyIs(MODEL);
       const isUsage = cursor.keyIs(USAGE);
@@ -94,14 +71,14 @@ export class ResponsesScanner implements StreamScanner {
 
   /** Usage stands behind the output, so a long response has it among its last bytes. In strings the key's quotes would be escaped. */
   #usageOfTail(): void {
-    const { tail } = this.#sse;
+    const { tail } = this.sse;
     const key = tail.lastIndexOf(USAGE_KEY);
     if (key === -1) return;
     const cursor = this.#cursor;
     cursor.reset(tail, key + USAGE_KEY.length, tail.length);
     const start = cursor.at;
     const end = cursor.skip();
-    if (!cursor.failed) this.#facts.addUsage(openaiUsage(parseSpan(tail, start, end)));
+    if (!cursor.failed) this.facts.addUsage(openaiUsage(parseSpan(tail, start, end)));
   }
 }
 
