@@ -43,7 +43,10 @@ function application(): object {
     inject: 'llm',
     args: ['client', 'idle'],
   }) as { metadata: object; spec: { containers: [object] } };
-  const volumeMounts = ['work', 'records'].map((name) => ({ name, mountPath: `/${name}` }));
+  const volumeMounts = [
+    { name: 'work', mountPath: '/shared' },
+    { name: 'records', mountPath: '/records' },
+  ];
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -98,8 +101,8 @@ async function call(tool: string, args: object, folder = 'work'): Promise<Result
 test('a tool lists and reads what the application wrote', async () => {
   await inApplication(`
     import { mkdirSync, writeFileSync } from 'node:fs';
-    mkdirSync('/work/notes');
-    writeFileSync('/work/notes/plan.txt', 'Grüße vom Programm 🌊');
+    mkdirSync('/shared/notes');
+    writeFileSync('/shared/notes/plan.txt', 'Grüße vom Programm 🌊');
   `);
   assert.deepEqual(await call('list', {}), { isError: false, text: 'notes/\npublished/' });
   assert.deepEqual(await call('list', { path: 'notes' }), { isError: false, text: 'plan.txt' });
@@ -111,8 +114,8 @@ test('the application sees what a tool wrote', async () => {
   assert.equal(isError, false, text);
   const seen = await inApplication(`
     import { readFileSync, statSync } from 'node:fs';
-    const { uid, gid } = statSync('/work/made/answer.txt');
-    console.log(JSON.stringify({ text: readFileSync('/work/made/answer.txt', 'utf8'), uid, gid }));
+    const { uid, gid } = statSync('/shared/made/answer.txt');
+    console.log(JSON.stringify({ text: readFileSync('/shared/made/answer.txt', 'utf8'), uid, gid }));
   `);
   assert.deepEqual(JSON.parse(seen), { text: 'Geschrieben ✍️', uid: 64019, gid: 2000 });
 });
@@ -120,8 +123,8 @@ test('the application sees what a tool wrote', async () => {
 test('paths and links that lead out of the volume are refused, and nothing is told of what lies there', async () => {
   await inApplication(`
     import { symlinkSync } from 'node:fs';
-    symlinkSync('/etc/sluice/config.json', '/work/link-to-file');
-    symlinkSync('/etc/sluice', '/work/link-to-folder');
+    symlinkSync('/etc/sluice/config.json', '/shared/link-to-file');
+    symlinkSync('/etc/sluice', '/shared/link-to-folder');
   `);
   const config = '../etc/sluice/config.json';
   for (const path of [
@@ -146,7 +149,7 @@ test('paths and links that lead out of the volume are refused, and nothing is to
 test('a mount that is read-only is read and not written', async () => {
   await inApplication(`
     import { writeFileSync } from 'node:fs';
-    writeFileSync('/work/published/manual.txt', 'Read me');
+    writeFileSync('/shared/published/manual.txt', 'Read me');
   `);
   assert.deepEqual(await call('read', { path: 'manual.txt' }, 'manuals'), { isError: false, text: 'Read me' });
   const { isError, text } = await call('write', { path: 'new.txt', content: 'x' }, 'manuals');
