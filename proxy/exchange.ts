@@ -111,8 +111,9 @@ export interface Tap {
   /**
    * A chunk of the answer's body as it came from the upstream, in order; called before it is handed to the client,
    * so that the final chunk can wait for the verdict. The tap may keep a reference: nobody changes the buffer afterwards.
+   * @param from and `to`: which part of the buffer it is; absent: all
    */
-  answerChunk(chunk: Buffer): void;
+  answerChunk(chunk: Buffer, from?: number, to?: number): void;
   verdict(): Verdict;
   /** The first byte of the answer's body was handed to the client's socket; `heldMs`: how long we had held it back. */
   delivered(heldMs: number): void;

@@ -82,7 +82,7 @@ test('architecture: each library is imported at its one door', () => {
     [/^pg(-copy-streams)?$/, /^proxy\/log\/targets\/postgres-connection\.ts$/],
     [/^@platformatic\/kafka$/, /^proxy\/log\/targets\/kafka-sink\.ts$/],
     [/^aws4fetch$/, /^proxy\/log\/targets\/s3-sink\.ts$/],
-    [/^prom-client$/, /^(proxy\/observe\/((limit|log|tool)-)?metrics|operator\/metrics)\.ts$/],
+    [/^prom-client$/, /^(proxy\/observe\/(((limit|log|tool)-)?metrics|counting-histogram)|operator\/metrics)\.ts$/],
     [/^(yaml|@marcbachmann\/cel-js)/, /^proxy\/config\//],
     [/^ajv/, /^proxy\/(config\/|tools\/arguments\.ts)/],
     [/^eventsource-parser/, /^proxy\/translate\/sse\.ts$/],

@@ -5,6 +5,7 @@ import type { ValidUpstream } from '#contract/compiled.ts';
 import type { Dialect } from '#contract/dialect.ts';
 import { Interruption, ProxyError, type ProxyErrorKind } from '../errors.ts';
 import { AnswerBody } from '../stream/answer-body.ts';
+import type { ChunkReads, ChunkSink, Following } from '../upstream/chunk-reads.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
 
 export interface UpstreamRequest {
@@ -49,13 +50,14 @@ export function attempt(
   request: UpstreamRequest,
   options: AttemptOptions,
 ): Promise<UpstreamAnswer> {
-  return new Attempt(upstream, request, options).run(pool);
+  return new Attempt(upstream, request, options, pool.chunkReads).run(pool);
 }
 
-class Attempt implements Dispatcher.DispatchHandler {
+class Attempt implements Dispatcher.DispatchHandler, ChunkSink {
   readonly #upstream: ValidUpstream;
   readonly #request: UpstreamRequest;
   readonly #options: AttemptOptions;
+  readonly #chunkReads: ChunkReads | undefined;
   readonly #settled = Promise.withResolvers<UpstreamAnswer>();
   readonly #endsAtMs: number | undefined;
   readonly #onAbort = (): void => this.#giveUp(this.#options.signal.reason as Error);
@@ -64,11 +66,18 @@ class Attempt implements Dispatcher.DispatchHandler {
   /** Set once the attempt is over for us, whatever undici still does with it. */
   #over: Error | undefined;
   #body: AnswerBody | undefined;
+  #following: Following | undefined;
   #phaseTimer: NodeJS.Timeout | undefined;
   #totalTimer: NodeJS.Timeout | undefined;
 
-  constructor(upstream: ValidUpstream, request: UpstreamRequest, options: AttemptOptions) {
+  constructor(
+    upstream: ValidUpstream,
+    request: UpstreamRequest,
+    options: AttemptOptions,
+    chunkReads: ChunkReads | undefined,
+  ) {
     this.#upstream = upstream;
+    this.#chunkReads = chunkReads;
     this.#request = request;
     this.#options = options;
     const { totalMs } = upstream.timeouts;
@@ -122,9 +131,16 @@ class Attempt implements Dispatcher.DispatchHandler {
       if (status > 101) this.#options.inform(status, rawHeaders);
       return;
     }
+    this.#following = this.#chunkReads?.follow(rawHeaders, this);
     this.#body = new AnswerBody({
-      pause: () => controller.pause(),
-      resume: () => controller.resume(),
+      pause: () => {
+        this.#following?.pause();
+        controller.pause();
+      },
+      resume: () => {
+        this.#following?.resume();
+        controller.resume();
+      },
       abort: (reason) => controller.abort(reason),
     });
     this.#phase = 'answered';
@@ -144,11 +160,17 @@ class Attempt implements Dispatcher.DispatchHandler {
     this.#body?.push(chunk);
   }
 
+  framed(framed: Buffer, bounds: readonly number[]): void {
+    this.#body?.pushFramed(framed, bounds);
+  }
+
   onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#following?.leave();
     this.#body?.finish(readRaw(controller.rawTrailers));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#following?.leave();
     if (this.#body) this.#body.fail(error);
     else this.#giveUp(this.#classify(error));
   }

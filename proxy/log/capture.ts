@@ -57,22 +57,24 @@ export class BodyCapture {
     return this.#keptBytes;
   }
 
-  push(chunk: Buffer): void {
-    this.#sizeBytes += chunk.length;
+  /** The next chunk: the buffer, or the part of it. */
+  push(chunk: Buffer, from = 0, to = chunk.length): void {
+    const bytes = to - from;
+    if (bytes === 0) return;
+    this.#sizeBytes += bytes;
     if (this.#hash !== undefined) {
-      this.#hash.update(chunk);
+      this.#hash.update(chunk.subarray(from, to));
       return;
     }
-    if (chunk.length === 0) return;
-    if (this.#keptBytes >= this.#limitBytes || !this.#budget.take(chunk.length)) {
+    if (this.#keptBytes >= this.#limitBytes || !this.#budget.take(bytes)) {
       this.#hash = createHash('sha256');
       this.#closeSlab();
       for (const piece of this.#pieces) this.#hash.update(piece);
-      this.#hash.update(chunk);
+      this.#hash.update(chunk.subarray(from, to));
       return;
     }
-    this.#keptBytes += chunk.length;
-    this.#keep(chunk);
+    this.#keptBytes += bytes;
+    this.#keep(chunk, from, to);
   }
 
   /** What was kept, in one buffer. */
@@ -100,19 +102,20 @@ export class BodyCapture {
     this.#keptBytes = 0;
   }
 
-  #keep(chunk: Buffer): void {
-    if (chunk.length >= COPY_BELOW_BYTES) {
+  #keep(chunk: Buffer, from: number, to: number): void {
+    const bytes = to - from;
+    if (bytes >= COPY_BELOW_BYTES) {
       this.#closeSlab();
-      this.#pieces.push(chunk);
+      this.#pieces.push(chunk.subarray(from, to));
       return;
     }
-    if (this.#slabBytes + chunk.length > this.#slab.length) {
+    if (this.#slabBytes + bytes > this.#slab.length) {
       const grown = Math.min(LAST_SLAB_BYTES, Math.max(FIRST_SLAB_BYTES, 2 * this.#slab.length));
       this.#closeSlab();
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(grown, chunk.length));
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(grown, bytes));
     }
-    chunk.copy(this.#slab, this.#slabBytes);
-    this.#slabBytes += chunk.length;
+    chunk.copy(this.#slab, this.#slabBytes, from, to);
+    this.#slabBytes += bytes;
   }
 
   /** The slab's filled part becomes a piece; its rest goes on being filled. */

@@ -78,7 +78,7 @@ export class DebugLines {
         tap.ended(end, status);
       },
       requestChunk: (chunk) => tap.requestChunk(chunk),
-      answerChunk: (chunk) => tap.answerChunk(chunk),
+      answerChunk: (chunk, from, to) => tap.answerChunk(chunk, from, to),
       verdict: () => tap.verdict(),
     };
   }

@@ -110,16 +110,16 @@ export class ExchangeTap implements Tap {
     });
   }
 
-  answerChunk(chunk: Buffer): void {
+  answerChunk(chunk: Buffer, from = 0, to = chunk.length): void {
     try {
       const now = performance.now();
       this.#times.firstByteAt ??= now;
       this.#times.lastByteAt = now;
-      this.#responseBody.push(chunk);
-      this.#arrivals.push(now, chunk.length);
+      this.#responseBody.push(chunk, from, to);
+      this.#arrivals.push(now, to - from);
       const scanner = this.#scanner;
       if (scanner === undefined) return;
-      scanner.push(chunk);
+      scanner.push(chunk, from, to);
       if (scanner.contentEvents !== this.#contentEvents) this.#content(scanner.contentEvents, now);
     } catch (error) {
       this.#failed(error);

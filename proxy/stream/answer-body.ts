@@ -6,6 +6,12 @@
 /** Takes a body; `end` or `cut` comes once and last. */
 export interface BodySink {
   chunk(bytes: Buffer): void;
+  /**
+   * Takes chunks as the upstream framed them; absent: each comes by itself, unframed.
+   * @param framed one or more whole chunks with their framing (RFC 9112, section 7.1)
+   * @param bounds where the bytes of each begin and end in it, one after the other; valid until this returns
+   */
+  framed?(framed: Buffer, bounds: readonly number[]): void;
   end(rawTrailers: readonly string[]): void;
   /** The upstream's connection broke before the body was whole. */
   cut(cause: Error): void;
@@ -101,6 +107,12 @@ export class AnswerBody {
     this.#heldBytes += chunk.length;
     if (this.full) this.#flow.pause();
     this.#watcher?.();
+  }
+
+  /** The same for chunks as the upstream framed them. */
+  pushFramed(framed: Buffer, bounds: readonly number[]): void {
+    if (this.#sink?.framed) this.#sink.framed(framed, bounds);
+    else for (let i = 0; i < bounds.length; i += 2) this.push(framed.subarray(bounds[i], bounds[i + 1]));
   }
 
   finish(rawTrailers: readonly string[]): void {

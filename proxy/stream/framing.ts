@@ -72,6 +72,16 @@ export class ClientAnswer {
     }
   }
 
+  /** Whether chunks can leave in the upstream's framing. */
+  get takesFramed(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Whole chunks with their framing; only where `takesFramed`. @returns as `write` does */
+  writeFramed(framed: Buffer): boolean {
+    return this.#socket?.write(framed) ?? true;
+  }
+
   /** @returns whether more may be written; if not, `onDrain` tells when */
   write(chunk: Buffer): boolean {
     if (chunk.length === 0) return true;

@@ -74,8 +74,20 @@ class Pump implements BodySink {
     const { decoder, tap } = this.#options;
     tap.answerChunk(bytes);
     this.#movedAtMs = performance.now();
-    if (!decoder) this.#send(bytes);
+    if (!decoder) this.#sent(this.#options.client.write(bytes));
     else if (!decoder.write(bytes)) this.#pauseUntil((resume) => decoder.once('drain', resume));
+  }
+
+  framed(framed: Buffer, bounds: readonly number[]): void {
+    const { client, decoder, tap } = this.#options;
+    if (decoder || !client.takesFramed) {
+      for (let i = 0; i < bounds.length; i += 2) this.chunk(framed.subarray(bounds[i], bounds[i + 1]));
+      return;
+    }
+    if (this.#over) return;
+    for (let i = 0; i < bounds.length; i += 2) tap.answerChunk(framed, bounds[i], bounds[i + 1]);
+    this.#movedAtMs = performance.now();
+    this.#sent(client.writeFramed(framed));
   }
 
   end(rawTrailers: readonly string[]): void {
@@ -96,9 +108,9 @@ class Pump implements BodySink {
     else this.#settle({ kind: 'upstream_cut', detail }, 'send');
   }
 
-  #send(bytes: Buffer): void {
+  /** @param more whether the client takes more at once */
+  #sent(more: boolean): void {
     const { client, heldMs, tap } = this.#options;
-    const more = client.write(bytes);
     if (!this.#delivered) {
       this.#delivered = true;
       tap.delivered(heldMs);
@@ -195,7 +207,7 @@ class Pump implements BodySink {
 
   #wire(decoder: Transform): void {
     decoder.on('data', (bytes: Buffer) => {
-      if (!this.#over) this.#send(bytes);
+      if (!this.#over) this.#sent(this.#options.client.write(bytes));
     });
     decoder.on('error', () => this.#settle({ kind: 'upstream_cut', detail: 'content-encoding is broken' }, 'send'));
   }

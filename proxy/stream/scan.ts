@@ -9,8 +9,8 @@ import type { Usage } from './scan/usage.ts';
 
 /** One answer's reader. It gives the same result for any chunking of the same bytes, and never throws. */
 export interface StreamScanner {
-  /** The next bytes of the body, in order. The buffer must not be changed afterwards. */
-  push(chunk: Buffer): void;
+  /** The next bytes of the body, in order: the buffer, or the part of it. It must not be changed afterwards. */
+  push(chunk: Buffer, from?: number, to?: number): void;
   verdict(): Verdict;
   /** Content events so far (text, thinking, tool input). */
   readonly contentEvents: number;

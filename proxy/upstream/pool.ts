@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici';
 import buildConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { ValidUpstream } from '#contract/compiled.ts';
+import { ChunkReads } from './chunk-reads.ts';
 import { type Egress, openTunnel, parseEgress } from './egress.ts';
 import { http2Handler } from './http2.ts';
 
@@ -15,6 +16,8 @@ export type ResponseController = Dispatcher.DispatchController;
 export interface UpstreamPool {
   /** Headers are a flat list of names and values. */
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
+  /** The short way of chunked answers, where the connections have one. */
+  readonly chunkReads?: ChunkReads;
   /** Closes every connection. */
   destroy(): Promise<void>;
 }
@@ -62,6 +65,7 @@ export function openPool(upstream: ValidUpstream, tls: TlsMaterial): UpstreamPoo
     ...(limits?.connections !== undefined && { connections: limits.connections }),
   };
   const trust = { ...tls, timeout: connectMs, allowH2 };
+  if (proxyUrl === undefined && !allowH2) return direct(origin, options, trust);
   if (proxyUrl === undefined) return versioned(new Pool(origin, { ...options, connect: trust }), allowH2);
   const egress = parseEgress(proxyUrl);
   if (origin.startsWith('http:')) return forwarding(egress, connectMs, options);
@@ -81,6 +85,20 @@ function versioned(pool: UpstreamPool, allowH2: boolean): UpstreamPool {
   return {
     destroy: () => pool.destroy(),
     dispatch: (options, handler) => pool.dispatch(options, http2Handler(handler, options.body)),
+  };
+}
+
+/** Over connections that we open ourselves and that speak HTTP/1.1, chunked answers can take the short way. */
+function direct(origin: string, options: typeof OPTIONS, trust: buildConnector.BuildOptions): UpstreamPool {
+  const chunkReads = new ChunkReads();
+  const { onread } = chunkReads;
+  // Passed on to `net.connect` and `tls.connect`, which both know it.
+  const connect: buildConnector.BuildOptions & { onread: typeof onread } = { ...trust, onread };
+  const pool = new Pool(origin, { ...options, connect });
+  return {
+    chunkReads,
+    destroy: () => pool.destroy(),
+    dispatch: (options, handler) => pool.dispatch(options, handler),
   };
 }
 

@@ -87,7 +87,7 @@ function cell({ median, min, max }: Spread, digits: number): string {
 function targetLines(targets: readonly Target[]): string[] {
   if (targets.length === 0) return [];
   const lines = targets.map(({ text, limit, value, unit }) => {
-    const digits = unit === '×' ? 2 : 0;
+    const digits = limit < 10 ? 2 : 0;
     if (Number.isNaN(value)) return `- ${text}: at most ${limit}${unit}; **not measured**`;
     const verdict = value <= limit ? 'met' : '**missed**';
     return `- ${text}: at most ${limit}${unit}; measured ${value.toFixed(digits)}${unit}, ${verdict}`;

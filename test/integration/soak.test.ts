@@ -11,9 +11,9 @@ import { ProxyProcess, type Spec, simpleSpec } from '../support/proxy-process.ts
 import { startScriptedUpstream } from '../support/scripted-upstream/server.ts';
 
 const LONG = process.env['SLUICE_LONG'] === '1';
-const SECONDS = LONG ? 1_800 : 45;
+const SECONDS = LONG ? 1_800 : 180;
 /** Until the heap has its working size, the just-in-time compiler its code, and every lane its connection. */
-const WARM_UP_SECONDS = LONG ? 300 : 15;
+const WARM_UP_SECONDS = LONG ? 300 : 45;
 /**
  * Left alone, V8 lets garbage grow for minutes before its first full collection, which in the short form would look like a
  * leak. A small heap collects often; what then still grows is no garbage, and would soon end the process.

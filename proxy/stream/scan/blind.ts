@@ -25,8 +25,8 @@ export class PlainStreamScanner implements StreamScanner {
   readonly usage = undefined;
   readonly #sse = new SseReader(() => {});
 
-  push(chunk: Buffer): void {
-    this.#sse.push(chunk);
+  push(chunk: Buffer, from?: number, to?: number): void {
+    this.#sse.push(chunk, from, to);
   }
 
   verdict(): Verdict {

@@ -21,8 +21,8 @@ export abstract class EventScanner implements StreamScanner {
     return this.facts.usage;
   }
 
-  push(chunk: Buffer): void {
-    this.sse.push(chunk);
+  push(chunk: Buffer, from?: number, to?: number): void {
+    this.sse.push(chunk, from, to);
   }
 
   verdict(): Verdict {

@@ -53,34 +53,34 @@ export class SseReader {
     return !this.#open && this.#carryBytes === 0 && !(this.#skipLf && this.#sawCrLf);
   }
 
-  push(chunk: Buffer): void {
-    const end = chunk.length;
-    let at = 0;
-    if (this.#skipLf && end > 0) {
+  /** The next chunk: the buffer, or the part of it. */
+  push(chunk: Buffer, from = 0, end = chunk.length): void {
+    let at = from;
+    if (this.#skipLf && at < end) {
       this.#skipLf = false;
-      if (chunk[0] === LF) {
+      if (chunk[at] === LF) {
         this.#sawCrLf = true;
-        at = 1;
+        at++;
       }
     }
-    let cr = chunk.indexOf(CR, at);
+    let cr = indexIn(chunk, CR, at, end);
     while (at < end) {
-      let eol = chunk[at] === LF ? at : chunk.indexOf(LF, at);
-      if (cr !== -1 && cr < at) cr = chunk.indexOf(CR, at);
-      if (cr !== -1 && (eol === -1 || cr < eol)) eol = cr;
-      if (eol === -1) {
+      let eol = chunk[at] === LF ? at : indexIn(chunk, LF, at, end);
+      if (cr < at) cr = indexIn(chunk, CR, at, end);
+      if (cr < eol) eol = cr;
+      if (eol === end) {
         this.#hold(chunk, at, end);
         return;
       }
       this.#endLine(chunk, at, eol);
       at = eol + 1;
-      if (eol === cr) at = this.#passLf(chunk, at);
+      if (eol === cr) at = this.#passLf(chunk, at, end);
     }
   }
 
   /** Behind a CR: an LF belongs to the same line end, be it in this chunk or the first byte of the next. */
-  #passLf(chunk: Buffer, at: number): number {
-    if (at === chunk.length) {
+  #passLf(chunk: Buffer, at: number, end: number): number {
+    if (at === end) {
       this.#skipLf = true;
       return at;
     }
@@ -203,6 +203,12 @@ export class SseReader {
     const keep = Math.min(before.length, TAIL_BYTES - (end - start));
     this.#carryTail = Buffer.concat([before.subarray(before.length - keep), chunk.subarray(start, end)]);
   }
+}
+
+/** @returns where the byte comes next in the part of the buffer; its end when it does not */
+function indexIn(buffer: Buffer, byte: number, from: number, end: number): number {
+  const at = buffer.indexOf(byte, from);
+  return at === -1 || at > end ? end : at;
 }
 
 const DATA = Buffer.from('data');
