@@ -66,14 +66,17 @@ class ChoiceFolder {
   readonly #logprobs = new MergedObject();
   readonly #others = new Map<string, JsonValue>();
   #hasLogprobs = false;
+  #hasDeltas = false;
   #finish: string | undefined;
 
   get finished(): boolean {
     return this.#finish !== undefined;
   }
 
-  add({ index: _index, delta, logprobs, finish_reason: finish, ...others }: JsonObject): void {
-    this.#message.add(membersOf(delta));
+  add({ index: _index, delta, message, logprobs, finish_reason: finish, ...others }: JsonObject): void {
+    // The whole message as the only chunk; behind deltas it says the same again.
+    this.#message.add(membersOf(delta ?? (this.#hasDeltas ? undefined : message)));
+    this.#hasDeltas ||= isObject(delta) || isObject(message);
     if (isObject(logprobs)) {
       this.#hasLogprobs = true;
       this.#logprobs.add(logprobs);

@@ -56,6 +56,13 @@ test('foldMessages() keeps what a cut call holds for certain', () => {
   assert.deepEqual(content, [{ type: 'tool_use', id: 't', name: 'f', input: { a: 'b', c: 'd' } }]);
 });
 
+test('foldMessages() takes a message that is whole at its beginning', () => {
+  const call = { type: 'tool_use', id: 't', name: 'roll', input: { player: 'one' } };
+  const message = { id: 'm', content: [call], stop_reason: 'tool_use', usage: { output_tokens: 0 } };
+  const folder = fold(foldMessages(), [{ type: 'message_start', message }, { type: 'message_stop' }]);
+  assert.deepEqual([folder.result(), folder.whole], [message, true]);
+});
+
 test('a broken or an error event makes an answer not whole, whatever follows', () => {
   const stop = { type: 'message_stop' };
   assert.equal(fold(foldMessages(), [START, '{"type":', stop]).whole, false);
@@ -97,6 +104,61 @@ test('foldChat() joins parallel calls by index, and drops what only deltas have'
     usage: { prompt_tokens: 1 },
   });
 });
+
+test('foldChat() keeps calls apart that a server counts as one, and joins those that it only names again', () => {
+  const { message } = chatOf([
+    { tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: '{"x":1}' } }] },
+    { tool_calls: [{ index: 0, id: 'b', function: { name: 'f', arguments: '{"x":' } }] },
+    { tool_calls: [{ index: 0, id: 'b', function: { name: 'f', arguments: '2}' } }] },
+    { tool_calls: [{ index: '0', id: '', function: { name: 'g', arguments: '{}' } }] },
+    { tool_calls: [{ index: 0, function: { name: 'g', arguments: '' } }] },
+  ]);
+  assert.deepEqual(message['tool_calls'], [
+    { id: 'a', function: { name: 'f', arguments: '{"x":1}' } },
+    { id: 'b', function: { name: 'f', arguments: '{"x":2}' } },
+    { id: '', function: { name: 'g', arguments: '{}' } },
+  ]);
+});
+
+test('foldChat() loses nothing of content that comes as a text and as a list', () => {
+  const thinking = { type: 'thinking', thinking: [{ type: 'text', text: 'Hm' }] };
+  const { message } = chatOf([{ content: '' }, { content: [thinking] }, { content: 'Hi' }]);
+  assert.deepEqual(message['content'], [thinking, { type: 'text', text: 'Hi' }]);
+  const { message: other } = chatOf([{ content: 'Hi' }, { content: [thinking] }]);
+  assert.deepEqual(other['content'], [{ type: 'text', text: 'Hi' }, thinking]);
+});
+
+test('foldChat() takes a message that comes whole, and not again behind its deltas', () => {
+  const message = { role: 'assistant', content: 'Hello' };
+  const contentOf = (choices: readonly JsonObject[]) => {
+    const folder = fold(
+      foldChat(),
+      choices.map((choice) => ({ choices: [choice] })),
+    );
+    return (folder.result()?.['choices'] as [{ message: JsonObject }] | undefined)?.[0].message['content'];
+  };
+  assert.equal(contentOf([{ message, finish_reason: 'stop' }]), 'Hello');
+  assert.equal(
+    contentOf([{ delta: { content: 'Hel' }, message: { content: 'Hel' } }, { delta: { content: 'lo' } }]),
+    'Hello',
+  );
+  assert.equal(
+    contentOf([
+      { delta: message, message: null },
+      { message, finish_reason: 'stop' },
+    ]),
+    'Hello',
+  );
+});
+
+function chatOf(deltas: readonly JsonObject[]): { readonly message: JsonObject } {
+  const folder = fold(
+    foldChat(),
+    deltas.map((delta) => ({ choices: [{ index: 0, delta }] })),
+  );
+  const { choices } = folder.result() ?? {};
+  return (choices as [{ message: JsonObject }])[0];
+}
 
 test('foldResponses() builds a cut answer from its items', () => {
   const folder = fold(foldResponses(), [

@@ -1,12 +1,14 @@
 /**
  * Joins the deltas of one object as all accumulators of Chat Completions do: texts are appended, entries of lists that carry an
- * index are joined by it, other entries are added, objects are joined member by member, anything else is replaced.
+ * index are joined by it, other entries are added, objects are joined member by member, anything else is replaced. Beyond them:
+ * tool calls that a server counts as one stay apart, and content that is a text in one delta and a list in another stays whole.
  */
+import { JsonEnd } from '../translate/messages-on-chat/json-end.ts';
 import type { JsonObject, JsonValue } from '../translate/translator.ts';
-import { isObject } from '../translate/wire/json.ts';
+import { filled, isObject, membersOf } from '../translate/wire/json.ts';
 
 /** Texts that are said again and not continued. */
-const SAID_ONCE = new Set(['role', 'id', 'type', 'name', 'call_id']);
+const SAID_ONCE = new Set(['role', 'id', 'type', 'name', 'call_id', 'format']);
 /** Nobody's deltas nest deeper; a stream made to break us may. */
 const MAX_DEPTH = 8;
 
@@ -24,6 +26,12 @@ export class MergedObject {
     for (const [name, value] of Object.entries(delta)) this.#add(name, value);
   }
 
+  /** @returns a member that is a text, and not an empty one */
+  text(name: string): string | undefined {
+    const member = this.#members.get(name);
+    return typeof member === 'string' && member !== '' ? member : undefined;
+  }
+
   /** @param except members that are left out */
   value(except: readonly string[] = []): JsonObject {
     const members = [...this.#members].filter(([name]) => !except.includes(name));
@@ -35,7 +43,8 @@ export class MergedObject {
     if (value === null) {
       // Null says that there is nothing yet, never that there is nothing any more.
       if (earlier === undefined) this.#members.set(name, null);
-    } else if (typeof value === 'string' && typeof earlier === 'string' && !SAID_ONCE.has(name))
+    } else if (typeof value === 'string' && earlier instanceof MergedList) earlier.add(textParts(value));
+    else if (typeof value === 'string' && typeof earlier === 'string' && !SAID_ONCE.has(name))
       this.#members.set(name, earlier + value);
     else if (value === '' && SAID_ONCE.has(name) && earlier !== undefined) return;
     else if (this.#depth >= MAX_DEPTH) this.#members.set(name, value);
@@ -45,6 +54,7 @@ export class MergedObject {
   #nest(name: string, earlier: Member | undefined, value: JsonValue): void {
     if (Array.isArray(value)) {
       const list = earlier instanceof MergedList ? earlier : new MergedList(this.#depth + 1);
+      if (typeof earlier === 'string') list.add(textParts(earlier));
       list.add(value);
       this.#members.set(name, list);
     } else if (isObject(value)) {
@@ -55,8 +65,16 @@ export class MergedObject {
   }
 }
 
+/** What Mistral's content lists hold for a text. */
+function textParts(text: string): JsonValue[] {
+  return text === '' ? [] : [{ type: 'text', text }];
+}
+
 class MergedList {
-  readonly #indexed = new Map<number, MergedObject>();
+  /** In the order of their beginnings. */
+  readonly #indexed: IndexedEntry[] = [];
+  /** Of each index the entry that goes on. */
+  readonly #open = new Map<number, IndexedEntry>();
   readonly #others: JsonValue[] = [];
   readonly #depth: number;
 
@@ -66,22 +84,56 @@ class MergedList {
 
   add(entries: readonly JsonValue[]): void {
     for (const entry of entries) {
-      const index = isObject(entry) ? entry['index'] : undefined;
-      if (isObject(entry) && typeof index === 'number') this.#at(index).add(entry);
+      const index = isObject(entry) ? numberOf(entry['index']) : undefined;
+      if (isObject(entry) && index !== undefined) this.#at(index, entry).add(entry);
       else this.#others.push(entry);
     }
   }
 
   value(): JsonValue {
-    const indexed = [...this.#indexed].sort(([left], [right]) => left - right);
-    return [...indexed.map(([, object]) => object.value()), ...this.#others];
+    const indexed = this.#indexed.toSorted((left, right) => left.index - right.index);
+    return [...indexed.map(({ object }) => object.value()), ...this.#others];
   }
 
-  #at(index: number): MergedObject {
-    const known = this.#indexed.get(index) ?? new MergedObject(this.#depth);
-    this.#indexed.set(index, known);
-    return known;
+  #at(index: number, part: JsonObject): IndexedEntry {
+    const known = this.#open.get(index);
+    if (known !== undefined && !known.isFollowedBy(part)) return known;
+    const entry = new IndexedEntry(index, this.#depth);
+    this.#indexed.push(entry);
+    this.#open.set(index, entry);
+    return entry;
   }
+}
+
+class IndexedEntry {
+  readonly index: number;
+  readonly object: MergedObject;
+  readonly #arguments = new JsonEnd();
+
+  constructor(index: number, depth: number) {
+    this.index = index;
+    this.object = new MergedObject(depth);
+  }
+
+  add(part: JsonObject): void {
+    this.object.add(part);
+    this.#arguments.take(filled(membersOf(part['function'])['arguments']) ?? '');
+  }
+
+  /** Whether a tool call begins under the index of this one: it names a function again, and has another id or follows whole arguments. */
+  isFollowedBy(part: JsonObject): boolean {
+    const called = membersOf(part['function']);
+    if (filled(called['name']) === undefined) return false;
+    const [id, ownId] = [filled(part['id']), this.object.text('id')];
+    if (id !== undefined && ownId !== undefined) return id !== ownId;
+    return called['arguments'] !== '' && this.#arguments.done;
+  }
+}
+
+/** Some servers write an index as a text. */
+function numberOf(index: JsonValue | undefined): number | undefined {
+  const value = typeof index === 'string' && /^\d+$/.test(index) ? Number(index) : index;
+  return typeof value === 'number' ? value : undefined;
 }
 
 function plain(member: Member): JsonValue {

@@ -1,6 +1,6 @@
 /** Folds a stream of Anthropic's Messages. */
 import type { JsonObject, JsonValue } from '../translate/translator.ts';
-import { filled, isObject, membersOf } from '../translate/wire/json.ts';
+import { elementsOf, filled, isObject, membersOf } from '../translate/wire/json.ts';
 import { eventOf, type Folder } from './folder.ts';
 import { parsePartialJson } from './partial-json.ts';
 
@@ -55,7 +55,8 @@ class MessagesFolder implements Folder {
     if (!this.#begun) return undefined;
     return {
       ...Object.fromEntries(this.#message),
-      content: [...this.#blocks.values()].map((block) => block.result()),
+      // While code of the API's own calls the client's tools, each call is a message that is whole at its beginning.
+      content: [...elementsOf(this.#message.get('content')), ...this.#blocks.values().map((block) => block.result())],
       ...(this.#usage.size > 0 && { usage: Object.fromEntries(this.#usage) }),
     };
   }

@@ -43,6 +43,18 @@ test('unfold() of a message folds back', () => {
   assert.deepEqual(foldStream('messages', unfold('messages', MESSAGE)), { answer: MESSAGE, whole: true });
 });
 
+test('unfold() of a refusal keeps what it says', () => {
+  const refusal = {
+    ...MESSAGE,
+    content: [],
+    stop_reason: 'refusal',
+    stop_details: { type: 'refusal', explanation: 'No.' },
+  };
+  const events = unfold('messages', refusal);
+  assert.deepEqual(foldStream('messages', events), { answer: refusal, whole: true });
+  assert.match(events.toString(), /"type":"message_delta".*"explanation":"No\."/);
+});
+
 test('unfold() of a chat completion folds back', () => {
   const fold = foldStream('chat', unfold('chat', COMPLETION));
   assert.equal(fold?.whole, true);

@@ -27,14 +27,16 @@ function messageEvents({
   content,
   stop_reason = null,
   stop_sequence = null,
+  stop_details,
   usage = {},
   ...head
 }: JsonObject): string[] {
+  const details = stop_details === undefined ? {} : { stop_details };
   const start = { ...head, content: [], stop_reason: null, stop_sequence: null, usage };
   return [
     event({ type: 'message_start', message: start }),
     ...elementsOf(content).flatMap((block, index) => blockEvents(membersOf(block), index)),
-    event({ type: 'message_delta', delta: { stop_reason, stop_sequence }, usage }),
+    event({ type: 'message_delta', delta: { stop_reason, stop_sequence, ...details }, usage }),
     event({ type: 'message_stop' }),
   ];
 }

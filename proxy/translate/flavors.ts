@@ -1,6 +1,8 @@
 /** What kinds of OpenAI-compatible upstreams do differently: a table, so that translation has no branches by provider. */
 
-export const FLAVORS = ['openai', 'azure', 'groq', 'deepseek', 'ollama', 'vllm', 'mistral', 'xai'] as const;
+import type { JsonObject } from './translator.ts';
+
+export const FLAVORS = ['openai', 'azure', 'groq', 'deepseek', 'ollama', 'vllm', 'mistral', 'xai', 'gemini'] as const;
 export type FlavorName = (typeof FLAVORS)[number];
 
 /** Efforts that a Messages client can ask for; what each kind calls `reasoning_effort`. */
@@ -44,6 +46,8 @@ export interface Flavor {
   readonly functionNameChars: number;
   /** Whether a user's message may follow a tool's. */
   readonly userAfterTool: boolean;
+  /** What the first call of an assistant's message has to have beside its name and arguments. */
+  readonly firstCallExtra: JsonObject;
 }
 
 type Quirks = Omit<Flavor, 'name'>;
@@ -73,6 +77,7 @@ const OPENAI: Quirks = {
   callIds: { atMost: 40 },
   functionNameChars: 64,
   userAfterTool: true,
+  firstCallExtra: {},
 };
 
 /** What the servers that imitate OpenAI have in common: the older field, no limits of OpenAI's own making. */
@@ -146,6 +151,18 @@ const TABLE: Readonly<Record<FlavorName, Quirks>> = {
   },
   // https://docs.x.ai/docs/api-reference
   xai: { ...COMPATIBLE, reasoningFields: ['reasoning_content'] },
+  // https://ai.google.dev/gemini-api/docs/openai: neither `user` nor `parallel_tool_calls`, images as data. A call of Gemini 3 that
+  // comes back without its signature is answered 400; Messages has no place for one, and for calls without there is a word:
+  // https://ai.google.dev/gemini-api/docs/thought-signatures#faqs
+  gemini: {
+    ...COMPATIBLE,
+    userChars: 0,
+    maxStops: 5,
+    parallelToolCalls: false,
+    imageUrls: false,
+    functionNameChars: 64,
+    firstCallExtra: { extra_content: { google: { thought_signature: 'skip_thought_signature_validator' } } },
+  },
 };
 
 /** @returns what is known of an upstream kind; `openai` is the default of the resource's field `flavor` */

@@ -59,13 +59,15 @@ function whole(
   events: boolean,
 ): UpstreamAnswer {
   const text = bytes.toString('utf8');
-  if (answer.status >= 400) {
-    const { status, body } = translator.error(answer.status, text, context);
+  const isError = answer.status >= 400;
+  const found = isError ? undefined : events ? folded(translator, bytes) : parsed(text);
+  const failed = isError ? answer.status : found && translator.failure?.(found);
+  if (failed !== undefined) {
+    const { status, body } = translator.error(failed, text, context);
     // The reason phrase may be of a status that is no longer there.
     const statusMessage = status === answer.status ? answer.statusMessage : '';
     return made({ ...answer, status, statusMessage, dialect }, 'application/json', Buffer.from(JSON.stringify(body)));
   }
-  const found = events ? folded(translator, bytes) : parsed(text);
   if (found === undefined) throw broke(answer, translator);
   if (stream) return made({ ...answer, dialect }, 'text/event-stream', streamed(answer, translator, context, found));
   return made({ ...answer, dialect }, 'application/json', translated(answer, translator, context, found));

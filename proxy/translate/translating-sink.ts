@@ -1,6 +1,7 @@
 /** Where an upstream's bytes go while they are translated: decoded if need be, event by event, into a body of ours. */
 import type { Transform } from 'node:stream';
 import type { AnswerBody, BodyFlow, BodySink } from '../stream/answer-body.ts';
+import { frame } from '../stream/framing.ts';
 import type { StreamTranslator } from './translator.ts';
 
 export class TranslatingSink implements BodySink {
@@ -23,6 +24,29 @@ export class TranslatingSink implements BodySink {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** What came in one packet leaves as one chunk, framed here so that it is one write. */
+  framed(framed: Buffer, bounds: readonly number[]): void {
+    if (this.#failed) return;
+    const parts: Buffer[] = [];
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      for (let at = 0; at < bounds.length; at += 2)
+        parts.push(this.#stream.push(framed.subarray(bounds[at], bounds[at + 1])));
+    } catch (error) {
+      failure = { error };
+    }
+    // What came before an event that cannot be translated is the client's.
+    this.#pushFramed(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts));
+    if (failure) this.#fail(failure.error);
+  }
+
+  #pushFramed(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    const whole = frame(bytes);
+    const end = whole.length - CRLF_BYTES;
+    this.#body.pushFramed(whole, [end - bytes.length, end]);
   }
 
   end(): void {
@@ -49,6 +73,8 @@ export class TranslatingSink implements BodySink {
     this.#body.fail(cause);
   }
 }
+
+const CRLF_BYTES = 2;
 
 /** Undoes a content-encoding that was sent although identity was asked. */
 export class DecodingSink implements BodySink {

@@ -70,5 +70,7 @@ export interface Translator {
     text: string,
     context: TranslationContext,
   ): { readonly status: number; readonly body: JsonObject };
+  /** @returns the status that a whole answer with a status below 400 should have had: it holds an error instead; undefined for an answer */
+  failure?(body: JsonObject): number | undefined;
   stream(context: TranslationContext): StreamTranslator;
 }

@@ -1,12 +1,16 @@
 /**
- * Takes thinking that nobody signed out of a request to Anthropic itself, which would refuse it. Such blocks are ours: translated
- * reasoning of another provider, which comes back with the conversation when it moves (after a fallback, say).
+ * Makes a request to Anthropic itself of one that began elsewhere: a conversation that moves (after a fallback, say) brings back
+ * what translation made of another provider's answers. Thinking that nobody signed, ours, and ids of calls with characters that
+ * only other providers use (Kimi's `functions.now:0`, which it needs back as they are) would be refused.
  */
 import type { CompiledConfig } from '#contract/compiled.ts';
 import type { Dialect } from '#contract/dialect.ts';
-import { UNSIGNED } from './wire/messages.ts';
+import { toolUseId, UNSIGNED } from './wire/messages.ts';
 
 const MARK = Buffer.from(UNSIGNED);
+const RESULT = Buffer.from('"tool_use_id"');
+/** Of a result, which has to follow each call. */
+const FOREIGN_ID = /"tool_use_id"\s*:\s*"[^"]*[^"\w-]/;
 
 /** Whether any route of the config can make such blocks; where none can, no request is looked through. */
 const translating = new WeakMap<CompiledConfig, boolean>();
@@ -18,7 +22,7 @@ export function mayHoldUnsigned(config: CompiledConfig, client: Dialect): boolea
 
 /** @returns the same buffer when there is nothing to take out */
 export function withoutUnsigned(body: Buffer): Buffer {
-  if (!body.includes(MARK)) return body;
+  if (!body.includes(MARK) && !holdsForeignIds(body)) return body;
   try {
     const request = JSON.parse(body.toString('utf8')) as { messages?: unknown };
     if (!Array.isArray(request.messages)) return body;
@@ -39,13 +43,29 @@ function translates(config: CompiledConfig): boolean {
   return known;
 }
 
+function holdsForeignIds(body: Buffer): boolean {
+  return body.includes(RESULT) && FOREIGN_ID.test(body.toString('latin1'));
+}
+
+interface Block {
+  readonly type?: unknown;
+  readonly signature?: unknown;
+  readonly id?: unknown;
+  readonly tool_use_id?: unknown;
+}
+
 function strip(message: unknown): unknown[] {
   const { content } = message as { content?: unknown };
-  if (!Array.isArray(content)) return [message];
-  const kept = content.filter((block: { type?: unknown; signature?: unknown } | null) => {
-    return block?.type !== 'thinking' || block.signature !== UNSIGNED;
-  });
-  if (kept.length === content.length) return [message];
+  if (!Array.isArray(content) || content.length === 0) return [message];
+  const kept = content
+    .filter((block: Block | null) => block?.type !== 'thinking' || block.signature !== UNSIGNED)
+    .map((block: Block | null) => (block === null ? block : withOwnIds(block)));
   // A message without content would be refused as well.
   return kept.length === 0 ? [] : [{ ...(message as object), content: kept }];
+}
+
+function withOwnIds(block: Block): Block {
+  const { type, id, tool_use_id: of } = block;
+  if (type === 'tool_use' && typeof id === 'string') return { ...block, id: toolUseId(id) };
+  return type === 'tool_result' && typeof of === 'string' ? { ...block, tool_use_id: toolUseId(of) } : block;
 }

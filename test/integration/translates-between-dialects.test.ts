@@ -312,6 +312,32 @@ test('an upstream that answers whole although a stream was asked still gives the
   }
 });
 
+test('an error that an upstream sends with status 200 reaches the client as one', async () => {
+  const raw = await RawUpstream.start();
+  const own = await ProxyProcess.start(specOf(raw.url));
+  try {
+    const sdk = new Anthropic({ apiKey: 'k', baseURL: `http://127.0.0.1:${own.listenPort}`, maxRetries: 0 });
+    for (const stream of [false, true]) {
+      const asked = assert.rejects(sdk.messages.create({ model: 'm', max_tokens: 9, messages, stream }), (error) => {
+        assert.ok(error instanceof Anthropic.RateLimitError);
+        assert.match(error.message, /Slow down/);
+        return true;
+      });
+      const exchange = await raw.next();
+      const body = JSON.stringify({ error: { code: 429, message: 'Slow down' } });
+      await exchange.write(
+        `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      );
+      await asked;
+      const { status, end } = await takeOne(own);
+      assert.deepEqual([status, end], [429, 'complete']);
+    }
+  } finally {
+    await own.stop();
+    await raw.close();
+  }
+});
+
 test('a request that is too long to be translated gets 413, and those that fit go on, one after the other', async () => {
   const ask = (bytes: number): Promise<unknown> =>
     anthropic.messages.create({

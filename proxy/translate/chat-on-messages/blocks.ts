@@ -2,6 +2,8 @@
  * The content blocks of a stream: what of them becomes a delta, and when. Text, reasoning and tool arguments leave fragment by
  * fragment; what belongs together (a signed thinking block, citations) leaves once, when it is whole.
  */
+import type { Frame, Passage, Piece } from '../quick-path.ts';
+import { PROBE } from '../stencil.ts';
 import type { JsonObject, JsonValue, TranslationContext } from '../translator.ts';
 import { elementsOf, filled, isObject } from '../wire/json.ts';
 import { loseBlock } from './answer.ts';
@@ -20,6 +22,11 @@ type Block =
   | { readonly kind: 'call'; readonly index: number; readonly input: JsonObject; begun: boolean }
   | { readonly kind: 'none' };
 
+/** Text may come inside any block. */
+type Growing = { readonly kind: 'text' } | (Block & { readonly kind: 'thinking' | 'call' });
+
+const TEXT: Growing = { kind: 'text' };
+
 export class StreamBlocks {
   readonly #emit: (delta: JsonObject) => void;
   readonly #functions: boolean;
@@ -29,6 +36,8 @@ export class StreamBlocks {
   #calls = 0;
   #thinking = 0;
   #textLength = 0;
+  /** How more of one block leaves, once it was asked for. */
+  #passage: { readonly block: Block; readonly passage: Passage | undefined } | undefined;
 
   /** @param functions the client waits for calls in the form before tools */
   constructor(emit: (delta: JsonObject) => void, functions: boolean, context: TranslationContext) {
@@ -46,7 +55,7 @@ export class StreamBlocks {
     switch (block['type']) {
       case 'text':
         this.#open.set(index, { kind: 'text', from: this.#textLength, citations: [...elementsOf(block['citations'])] });
-        this.#text(block['text']);
+        this.#grow(TEXT, block['text']);
         return;
       case 'thinking':
       case 'redacted_thinking': {
@@ -70,23 +79,38 @@ export class StreamBlocks {
     switch (delta['type']) {
       case 'text_delta':
         if (block === undefined) this.start(index, { type: 'text', text: '' });
-        if (block?.kind !== 'none') this.#text(delta['text']);
+        if (block?.kind !== 'none') this.#grow(TEXT, delta['text']);
         return;
       case 'citations_delta':
         if (block?.kind === 'text') block.citations.push(delta['citation'] ?? null);
         return;
       case 'thinking_delta':
-        if (block?.kind === 'thinking') this.#reasoning(block, filled(delta['thinking']) ?? '');
+        if (block?.kind === 'thinking') this.#grow(block, delta['thinking']);
         return;
       case 'signature_delta':
         if (block?.kind === 'thinking') block.signature = filled(delta['signature']) ?? '';
         return;
       case 'input_json_delta':
-        if (block?.kind === 'call') this.#arguments(block, filled(delta['partial_json']) ?? '');
+        if (block?.kind === 'call') this.#grow(block, delta['partial_json']);
         return;
       // What the API may add.
       default:
     }
+  }
+
+  /**
+   * How a piece leaves that is one delta and nothing else.
+   * @param frame of a chunk that carries a delta. @returns undefined where the piece begins a block, or is of another kind than it
+   */
+  passage({ kind, index }: Piece, frame: (delta: JsonObject) => Frame | undefined): Passage | undefined {
+    const block = this.#open.get(index);
+    if (block === undefined || block.kind === 'none' || block.kind !== kind) return undefined;
+    if (this.#passage?.block !== block) {
+      const around = frame(this.#deltaOf(block, PROBE));
+      const take = (text: string): true => this.#note(block, text);
+      this.#passage = { block, passage: around && { frame: around, take } };
+    }
+    return this.#passage.passage;
   }
 
   stop(index: JsonValue | undefined): void {
@@ -101,7 +125,7 @@ export class StreamBlocks {
         return;
       case 'call':
         // Clients parse the arguments: a call without any has an empty object.
-        if (!block.begun) this.#arguments(block, JSON.stringify(block.input));
+        if (!block.begun) this.#grow(block, JSON.stringify(block.input));
         return;
       case 'none':
       case undefined:
@@ -115,17 +139,26 @@ export class StreamBlocks {
     if (this.#annotations.length > 0) this.#emit({ annotations: this.#annotations });
   }
 
-  #text(value: JsonValue | undefined): void {
-    const content = filled(value);
-    if (content === undefined) return;
-    this.#textLength += content.length;
-    this.#emit({ content });
+  #grow(block: Growing, value: JsonValue | undefined): void {
+    const text = filled(value);
+    if (text === undefined) return;
+    this.#note(block, text);
+    this.#emit(this.#deltaOf(block, text));
   }
 
-  #reasoning(block: Block & { kind: 'thinking' }, thinking: string): void {
-    if (thinking === '') return;
-    block.thinking += thinking;
-    this.#emit({ reasoning_content: thinking });
+  /** @param text not empty */
+  #note(block: Growing, text: string): true {
+    if (block.kind === 'text') this.#textLength += text.length;
+    else if (block.kind === 'thinking') block.thinking += text;
+    else block.begun = true;
+    return true;
+  }
+
+  #deltaOf(block: Growing, text: string): JsonObject {
+    if (block.kind === 'text') return { content: text };
+    if (block.kind === 'thinking') return { reasoning_content: text };
+    if (this.#functions) return { function_call: { arguments: text } };
+    return { tool_calls: [{ index: block.index, function: { arguments: text } }] };
   }
 
   #signed({ thinking, signature, data, after }: Block & { kind: 'thinking' }): void {
@@ -144,12 +177,5 @@ export class StreamBlocks {
       this.#emit({
         tool_calls: [{ index, id: filled(id) ?? `call_${index}`, type: 'function', function: called }],
       });
-  }
-
-  #arguments(block: Block & { kind: 'call' }, fragment: string): void {
-    if (fragment === '') return;
-    block.begun = true;
-    if (this.#functions) this.#emit({ function_call: { arguments: fragment } });
-    else this.#emit({ tool_calls: [{ index: block.index, function: { arguments: fragment } }] });
   }
 }

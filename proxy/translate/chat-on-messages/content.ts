@@ -87,5 +87,7 @@ function dataUrl(url: string, field: string): { readonly media_type: string; rea
   const [type = '', ...parameters] = url.slice('data:'.length, comma).split(';');
   if (comma === -1 || type === '' || parameters.at(-1)?.toLowerCase() !== 'base64')
     throw badField(field, 'send a data url of the form "data:image/png;base64,…"');
-  return { media_type: type.toLowerCase(), data: url.slice(comma + 1) };
+  const mediaType = type.toLowerCase();
+  // A name that no registry knows and many clients write; the API takes the registered one alone.
+  return { media_type: mediaType === 'image/jpg' ? 'image/jpeg' : mediaType, data: url.slice(comma + 1) };
 }

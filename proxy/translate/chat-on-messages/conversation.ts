@@ -4,6 +4,7 @@
  */
 import type { JsonObject, JsonValue, TranslationContext } from '../translator.ts';
 import { isObject, requireList, requireObject } from '../wire/json.ts';
+import { toolUseId } from '../wire/messages.ts';
 import { contentBlocks, textBlocks } from './content.ts';
 import { badField, given, textAt, textOf } from './field.ts';
 import { lose, remark } from './loss.ts';
@@ -42,7 +43,8 @@ export function conversationOf(body: JsonObject, context: TranslationContext): C
   const reader = new ConversationReader(context);
   for (const [index, message] of requireList(body['messages'], 'messages').entries())
     reader.read(requireObject(message, `messages[${index}]`), `messages[${index}]`);
-  const { system, turns, called } = reader;
+  const { system, called } = reader;
+  const turns = endsInText(reader.turns);
   if (turns.length === 0)
     throw badField('messages', 'this upstream needs a message of the user beside the system prompt');
   return {
@@ -75,7 +77,7 @@ class ConversationReader {
       case 'system':
       case 'developer':
         if (this.turns.length > 0) lose(this.#context, 'system_position', field);
-        this.system.push(...contentBlocks(message['content'], content, this.#context));
+        append(this.system, contentBlocks(message['content'], content, this.#context));
         return;
       case 'user':
         this.#say('user', contentBlocks(message['content'], content, this.#context));
@@ -104,7 +106,7 @@ class ConversationReader {
 
   #say(role: Turn['role'], blocks: JsonObject[]): void {
     const last = this.turns.at(-1);
-    if (last?.role === role) last.blocks.push(...blocks);
+    if (last?.role === role) append(last.blocks, blocks);
     else if (blocks.length > 0) this.turns.push({ role, blocks });
   }
 
@@ -139,7 +141,7 @@ class ConversationReader {
     const call = requireObject(value, field);
     if (!isObject(call['function']))
       throw badField(field, 'only calls of "function" tools can be sent to this upstream');
-    return this.#use(toolId(textAt(call['id'], `${field}.id`)), call['function'], `${field}.function`);
+    return this.#use(toolUseId(textAt(call['id'], `${field}.id`)), call['function'], `${field}.function`);
   }
 
   #use(id: string, called: JsonObject, field: string): JsonObject {
@@ -151,8 +153,22 @@ class ConversationReader {
   #result(id: string, message: JsonObject, field: string): JsonObject {
     const blocks = contentBlocks(message['content'], field, this.#context);
     const content = blocks.length === 0 ? {} : { content: simplest(blocks) };
-    return { type: 'tool_result', tool_use_id: toolId(id), ...content };
+    return { type: 'tool_result', tool_use_id: toolUseId(id), ...content };
   }
+}
+
+/** One by one: a request may hold more than a call takes arguments. */
+function append(blocks: JsonObject[], more: readonly JsonObject[]): void {
+  for (const block of more) blocks.push(block);
+}
+
+/** An answer that the model shall go on with may not end in blanks: the API refuses it. */
+function endsInText(turns: readonly Turn[]): readonly Turn[] {
+  const last = turns.at(-1);
+  const block = last?.blocks.at(-1);
+  if (last?.role !== 'assistant' || block?.['type'] !== 'text') return turns;
+  const text = { ...block, text: textOf(block['text'])?.trimEnd() ?? '' };
+  return [...turns.slice(0, -1), { role: last.role, blocks: [...last.blocks.slice(0, -1), text] }];
 }
 
 /** Calls without arguments come as an empty text from some models. */
@@ -167,11 +183,6 @@ function inputOf(value: JsonValue | undefined, field: string): JsonObject {
     // Told below.
   }
   throw badField(field, 'send a JSON object as text; the call may have been cut off');
-}
-
-/** The API takes letters, digits, `_` and `-` in ids; other providers' models make others. Calls and results change alike. */
-function toolId(id: string): string {
-  return id.replaceAll(/[^A-Za-z0-9_-]/g, '_');
 }
 
 function madeId(index: number): string {

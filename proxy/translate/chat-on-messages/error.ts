@@ -1,7 +1,7 @@
 /** Errors: Anthropic's → OpenAI's, with the status, type and code that clients of OpenAI act on. */
 import type { JsonObject, JsonValue } from '../translator.ts';
 import { type ChatErrorBody, chatError } from '../wire/chat.ts';
-import { filled, membersOf, parseObject } from '../wire/json.ts';
+import { elementsOf, filled, membersOf, parseJson, parseObject } from '../wire/json.ts';
 import { type ErrorType, errorTypeOf } from '../wire/messages.ts';
 
 interface ErrorForm {
@@ -25,8 +25,11 @@ const FORMS: Readonly<Record<ErrorType, ErrorForm>> = {
 
 /** An answer with a status from 400 on. @param text its body, which may be no JSON at all */
 export function chatErrorAnswer(status: number, text: string): { status: number; body: ChatErrorBody } {
-  const error = membersOf(parseObject(text)?.['error']);
-  const message = filled(error['message']) ?? `The upstream answered with status ${status}`;
+  // Clouds that serve the API have errors of their own forms, and Google's are a list of one.
+  const body = parseObject(text) ?? membersOf(elementsOf(parseJson(text))[0]);
+  const error = membersOf(body['error']);
+  const said = filled(error['message']) ?? filled(body['error']) ?? filled(body['message']);
+  const message = said ?? `The upstream answered with status ${status}`;
   // OpenAI has no 529; its own word for too much load is 503, which its clients know.
   return { status: status === 529 ? 503 : status, body: written(error['type'], message, errorTypeOf(status)) };
 }

@@ -1,4 +1,5 @@
 /** The request: OpenAI's Chat Completions → Anthropic's Messages. */
+import { createHash } from 'node:crypto';
 import type { JsonObject, JsonValue, TranslatedRequest, TranslationContext } from '../translator.ts';
 import { isObject, requireObject } from '../wire/json.ts';
 import { conversationOf } from './conversation.ts';
@@ -11,6 +12,8 @@ import { maxTokensOf, samplingOf, stopOf } from './sampling.ts';
 import { toolsOf } from './tools.ts';
 
 const API_VERSION = '2023-06-01';
+/** https://platform.claude.com/docs/en/api/messages/create: the most that `metadata.user_id` takes. */
+const MOST_USER_CHARS = 256;
 
 /** Parameters that are carried over, or that only the answer's form depends on. */
 const CARRIED = new Set([
@@ -73,10 +76,15 @@ export function messagesRequest(body: JsonObject, context: TranslationContext): 
       ...stopOf(body, context),
       ...(thinking !== undefined && { thinking }),
       ...outputConfig(body, effort, model, context),
-      ...(user !== undefined && { metadata: { user_id: user } }),
+      ...(user !== undefined && { metadata: { user_id: userId(user) } }),
       ...(body['stream'] === true && { stream: true }),
     },
   };
+}
+
+/** The provider needs to tell users apart, not to read their ids: of one that is too long the hash does that as well. */
+function userId(user: string): string {
+  return user.length <= MOST_USER_CHARS ? user : createHash('sha256').update(user).digest('hex');
 }
 
 function refuseOthers(body: JsonObject): void {

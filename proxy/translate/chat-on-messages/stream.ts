@@ -1,13 +1,15 @@
 /** A streamed answer: Anthropic's events → OpenAI's chunks, each as soon as it is known. */
+import { type Frame, frameOf, type Passage, type Piece, QuickPath } from '../quick-path.ts';
 import { SseEventReader, SseEventWriter } from '../sse.ts';
 import type { JsonObject, StreamTranslator, TranslationContext } from '../translator.ts';
 import { type ChatErrorBody, type ChatHead, chatChunk, chatUsageChunk, type FinishReason } from '../wire/chat.ts';
-import { filled, membersOf, parseObject } from '../wire/json.ts';
+import { elementsOf, filled, membersOf, parseObject } from '../wire/json.ts';
 import { chatHead } from './answer.ts';
 import { type AnswerForm, answerForm } from './answer-form.ts';
 import { StreamBlocks } from './blocks.ts';
 import { chatErrorEvent, chatFarewell } from './error.ts';
 import { remark } from './loss.ts';
+import { pieceOf } from './piece.ts';
 import { finishReason, refusalOf } from './stop-reason.ts';
 import { chatUsage, laterCounts } from './usage.ts';
 
@@ -16,6 +18,8 @@ export class ChatStream implements StreamTranslator {
   readonly #form: AnswerForm;
   readonly #reader = new SseEventReader(({ name, data }) => this.#event(name, data));
   readonly #writer = new SseEventWriter();
+  readonly #quickPath = new QuickPath({ pieceOf, passage: (piece) => this.#passage(piece) });
+  readonly #frame = (delta: JsonObject): Frame | undefined => frameOf(undefined, this.#chunkOf(delta, null));
   readonly #blocks: StreamBlocks;
   #head: ChatHead | undefined;
   #usage: JsonObject = {};
@@ -30,9 +34,12 @@ export class ChatStream implements StreamTranslator {
   }
 
   push(chunk: Buffer): Buffer {
+    const passed = this.#quickPath.pass(chunk);
+    if (passed !== undefined) return passed;
     this.#reader.push(chunk);
     if (this.#reader.overflown && this.#state === 'open')
       this.#fail(chatFarewell('The upstream sent an event that is too long'));
+    this.#quickPath.learn(chunk);
     return this.#writer.take();
   }
 
@@ -44,6 +51,11 @@ export class ChatStream implements StreamTranslator {
   farewell(message: string): Buffer {
     if (this.#state === 'open') this.#fail(chatFarewell(message));
     return this.#writer.take();
+  }
+
+  #passage(piece: Piece): Passage | undefined {
+    if (this.#state !== 'open' || this.#head === undefined) return undefined;
+    return this.#blocks.passage(piece, this.#frame);
   }
 
   #event(name: string | undefined, data: string): void {
@@ -86,6 +98,12 @@ export class ChatStream implements StreamTranslator {
     this.#head = chatHead(message, this.#context);
     this.#usage = laterCounts(this.#usage, message['usage']);
     this.#chunk({ role: 'assistant' }, null);
+    // While code of the API's own calls the client's tools, each call is a message that is whole at its beginning.
+    for (const [place, block] of elementsOf(message['content']).entries()) {
+      this.#blocks.start(`start ${place}`, membersOf(block));
+      this.#blocks.stop(`start ${place}`);
+    }
+    if (filled(message['stop_reason']) !== undefined) this.#end = message;
   }
 
   #messageDelta(event: JsonObject): void {
@@ -114,7 +132,11 @@ export class ChatStream implements StreamTranslator {
   }
 
   #chunk(delta: JsonObject, finish: FinishReason | null): void {
-    this.#write(chatChunk(this.#opened(), delta, finish, this.#form.usage));
+    this.#write(this.#chunkOf(delta, finish));
+  }
+
+  #chunkOf(delta: JsonObject, finish: FinishReason | null): JsonObject {
+    return chatChunk(this.#opened(), delta, finish, this.#form.usage);
   }
 
   /** A stream that lacks its beginning gets one. */

@@ -43,7 +43,9 @@ export function inOrder(thinking: readonly PlacedThinking[], text: string, calls
   let said = 0;
   let called = 0;
   for (const { block, after } of thinking) {
-    order.push(...textBlocks(text.slice(said, after.characters)), ...calls.slice(called, after.calls), block);
+    for (const earlier of textBlocks(text.slice(said, after.characters))) order.push(earlier);
+    for (const call of calls.slice(called, after.calls)) order.push(call);
+    order.push(block);
     said = Math.max(said, after.characters);
     called = Math.max(called, after.calls);
   }

@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue, TranslationContext } from '../translator.ts
 import { isObject, requireList, requireObject } from '../wire/json.ts';
 import { cacheControl } from './content.ts';
 import { badField, given, isList, textAt, textOf } from './field.ts';
+import { inputSchema } from './input-schema.ts';
 import { lose } from './loss.ts';
 import type { ModelFacts } from './model.ts';
 import { outputSchema } from './output-schema.ts';
@@ -70,7 +71,7 @@ function toolOf(declared: JsonObject, field: string, model: ModelFacts, context:
   const description = textOf(given(declared, 'description'));
   const strict = given(declared, 'strict') === true;
   if (strict && !model.schemas) lose(context, 'strict', `${field}.strict`);
-  const schema = inputSchema(declared, `${field}.parameters`);
+  const schema = inputSchema(declared, `${field}.parameters`, context);
   return {
     name: textAt(declared['name'], `${field}.name`),
     ...(description !== undefined && { description }),
@@ -79,12 +80,6 @@ function toolOf(declared: JsonObject, field: string, model: ModelFacts, context:
       : { input_schema: schema }),
     ...cacheControl(declared),
   };
-}
-
-/** The API wants to read that the input is an object. */
-function inputSchema(declared: JsonObject, field: string): JsonObject {
-  const parameters = requireObject(given(declared, 'parameters') ?? {}, field);
-  return parameters['type'] === undefined ? { type: 'object', ...parameters } : parameters;
 }
 
 /** What the client chose, and the names that it allows when it allows some only. */

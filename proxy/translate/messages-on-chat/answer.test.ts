@@ -5,7 +5,7 @@ import { flavorOf } from '../flavors.ts';
 import { UNSIGNED } from '../wire/messages.ts';
 import { messagesAnswer } from './answer.ts';
 import { callId } from './call-id.ts';
-import { streamError } from './error.ts';
+import { failureStatus, streamError } from './error.ts';
 import { messageEnd } from './stop-reason.ts';
 import { usageOf } from './usage.ts';
 
@@ -21,6 +21,18 @@ test('answer: what is no whole answer is an error', () => {
   ];
   for (const [body, message] of bad)
     assert.throws(() => messagesAnswer(body as never, translationContext()), { message }, JSON.stringify(body));
+});
+
+test('answer: an error in the place of an answer has the status that it names', () => {
+  const inChoice = { message: { content: 'Hel' }, finish_reason: 'error', error: { code: 503, message: 'Gone' } };
+  const bad: [object, number | undefined][] = [
+    [{ error: { code: 429, message: 'Slow down' } }, 429],
+    [{ error: { code: '402', message: 'Pay' } }, 402],
+    [{ error: 'no' }, 502],
+    [{ choices: [inChoice] }, 503],
+    [{ error: null, choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }] }, undefined],
+  ];
+  for (const [body, status] of bad) assert.equal(failureStatus(body as never), status, JSON.stringify(body));
 });
 
 test('answer: reasoning comes once and first, with the mark of what nobody signed', () => {

@@ -3,18 +3,18 @@ import type { JsonObject, JsonValue, TranslationContext } from '../translator.ts
 import { elementsOf, filled, isObject, membersOf, parseJson } from '../wire/json.ts';
 import { type ContentBlock, message, UNSIGNED } from '../wire/messages.ts';
 import { clientNames } from './function-names.ts';
-import { callIds, headOf } from './head.ts';
+import { callIds, choiceOf, headOf } from './head.ts';
 import { remark } from './loss.ts';
-import { type Prose, proseOf, reasoningText } from './reasoning.ts';
+import { joinedProse, type Prose, proseOf, reasoningText } from './reasoning.ts';
 import { type Finish, failureOf, finishOf, isCutByLimit, isKnown, messageEnd } from './stop-reason.ts';
-import { argumentsText } from './tool-calls.ts';
+import { argumentsText, idOf } from './tool-calls.ts';
 import { NO_USAGE, usageOf } from './usage.ts';
 
 /** @throws Error when the body is no Chat Completions answer, or one that its upstream broke off */
 export function messagesAnswer(body: JsonObject, context: TranslationContext): JsonObject {
-  const choice = elementsOf(body['choices'])[0];
-  const said = isObject(choice) ? choice['message'] : undefined;
-  if (!isObject(choice) || !isObject(said)) throw new Error('The upstream answered without a message');
+  const choice = choiceOf(body);
+  const said = choice?.['message'];
+  if (choice === undefined || !isObject(said)) throw new Error('The upstream answered without a message');
   const finish = finishOf(choice) ?? { reason: undefined, stopSequence: undefined };
   if (failureOf(finish) !== undefined) throw new Error(`The upstream broke off its answer: ${finish.reason}`);
   const calls = toolUses(said, finish, context);
@@ -29,11 +29,9 @@ export function messagesAnswer(body: JsonObject, context: TranslationContext): J
 function prose(said: JsonObject, context: TranslationContext): ContentBlock[] {
   const reasoning: Prose = { kind: 'thinking', text: reasoningText(said, context.flavor) };
   const refusal: Prose = { kind: 'text', text: filled(said['refusal']) ?? '' };
-  return [reasoning, ...proseOf(said['content']), refusal]
-    .filter(({ text }) => text !== '')
-    .map(({ kind, text }) =>
-      kind === 'text' ? { type: 'text', text } : { type: 'thinking', thinking: text, signature: UNSIGNED },
-    );
+  return joinedProse([reasoning, ...proseOf(said['content']), refusal]).map(({ kind, text }) =>
+    kind === 'text' ? { type: 'text', text } : { type: 'thinking', thinking: text, signature: UNSIGNED },
+  );
 }
 
 function toolUses(said: JsonObject, finish: Finish, context: TranslationContext): ContentBlock[] {
@@ -47,7 +45,7 @@ function toolUses(said: JsonObject, finish: Finish, context: TranslationContext)
     if (name === undefined) throw new Error('The upstream answered with a tool call that has no name');
     const input = inputOf(called['arguments']);
     if (input !== undefined)
-      return [{ type: 'tool_use', id: filled(membersOf(call)['id']) ?? freshId(), name: clientName(name), input }];
+      return [{ type: 'tool_use', id: idOf(membersOf(call)) ?? freshId(), name: clientName(name), input }];
     if (!isCutByLimit(finish))
       throw new Error('The upstream answered with a tool call whose arguments are no JSON object');
     // The limit cut it: the stop reason says that something is missing, half a call would be acted upon.

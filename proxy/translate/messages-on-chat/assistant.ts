@@ -1,8 +1,8 @@
-/** An assistant's turn in a request → one Chat message: its text, its tool calls, its reasoning where there is a place for it. */
-import type { JsonObject, JsonValue, TranslationContext } from '../translator.ts';
+/** An assistant's turn in a request → one Chat message, or none: its text, its tool calls, its reasoning where there is a place for it. */
+import type { JsonObject, TranslationContext } from '../translator.ts';
 import { filled, requireName, requireObject, requireString } from '../wire/json.ts';
 import { callId } from './call-id.ts';
-import { blocksAt, type PlacedBlock, partsOf, remarkMarks } from './content.ts';
+import { type PlacedBlock, partsOf, remarkMarks } from './content.ts';
 import { functionName } from './function-names.ts';
 import { lose, remark } from './loss.ts';
 
@@ -12,21 +12,24 @@ interface Turn {
   readonly calls: JsonObject[];
 }
 
-/** @throws ProxyError bad_request that names the field which cannot be read or carried */
-export function assistantMessage(
-  content: JsonValue | undefined,
-  path: string,
-  context: TranslationContext,
-): JsonObject {
+/**
+ * @returns nothing for a turn of which nothing is left: several servers refuse an assistant that says nothing
+ * @throws ProxyError bad_request that names the field which cannot be read or carried
+ */
+export function assistantMessages(blocks: readonly PlacedBlock[], context: TranslationContext): JsonObject[] {
   const turn: Turn = { text: '', reasoning: '', calls: [] };
-  for (const placed of blocksAt(content, path)) addBlock(turn, placed, context);
+  for (const placed of blocks) addBlock(turn, placed, context);
+  const { text, reasoning, calls } = turn;
+  if (text === '' && reasoning === '' && calls.length === 0) return [];
   const field = context.flavor.reasoningInRequests;
-  return {
-    role: 'assistant',
-    content: turn.text === '' && turn.calls.length > 0 ? null : turn.text,
-    ...(field !== undefined && turn.reasoning !== '' && { [field]: turn.reasoning }),
-    ...(turn.calls.length > 0 && { tool_calls: turn.calls }),
-  };
+  return [
+    {
+      role: 'assistant',
+      content: text === '' && calls.length > 0 ? null : text,
+      ...(field !== undefined && reasoning !== '' && { [field]: reasoning }),
+      ...(calls.length > 0 && { tool_calls: calls }),
+    },
+  ];
 }
 
 function addBlock(turn: Turn, placed: PlacedBlock, context: TranslationContext): void {
@@ -34,7 +37,10 @@ function addBlock(turn: Turn, placed: PlacedBlock, context: TranslationContext):
   switch (block['type']) {
     case 'tool_use':
       remarkMarks(block, context);
-      turn.calls.push(toolCall(block, path, context));
+      turn.calls.push({
+        ...toolCall(block, path, context),
+        ...(turn.calls.length === 0 && context.flavor.firstCallExtra),
+      });
       break;
     case 'thinking':
       addThinking(turn, block, context);

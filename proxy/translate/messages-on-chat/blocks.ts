@@ -3,6 +3,8 @@
  * reasoning or tool call is a lane. The first lane streams; later ones gather until it is closed, so that tool calls whose
  * fragments arrive interleaved lose nothing, and the ordinary case (one after the other) never waits.
  */
+import { frameOf, type Passage } from '../quick-path.ts';
+import { PROBE } from '../stencil.ts';
 import type { BlockDelta, ContentBlock, MessagesEvent } from '../wire/messages.ts';
 import { UNSIGNED } from '../wire/messages.ts';
 import { JsonEnd } from './json-end.ts';
@@ -13,6 +15,9 @@ interface ProseLane {
   open: boolean;
 }
 
+/** Characters of `null` and blanks around it; models that lose their way write blanks without end. */
+const MOST_OF_NOTHING = 32;
+
 /** One tool call; made by whoever tells the calls apart. */
 export class ToolLane {
   readonly kind = 'tool';
@@ -22,6 +27,20 @@ export class ToolLane {
   pending = '';
   open = false;
   closed = false;
+  /** Arguments were passed on. */
+  flows = false;
+
+  /** Servers write `null` for no arguments; none are passed on while there may be nothing else. */
+  get saysNothing(): boolean {
+    return !this.flows && this.pending.length < MOST_OF_NOTHING && 'null'.startsWith(this.pending.trim());
+  }
+
+  /** Takes arguments that certainly do not end the call. @returns false: nothing was taken */
+  takes(fragment: string): boolean {
+    if (this.json.done || /[\]}]/.test(fragment)) return false;
+    this.json.take(fragment);
+    return true;
+  }
 }
 
 type Lane = ProseLane | ToolLane;
@@ -40,6 +59,8 @@ export class Blocks {
   #index = 0;
   #heldChars = 0;
   #calls = 0;
+  /** How more of the lane that streams leaves, once it was asked for. */
+  #passage: { readonly lane: Lane; readonly passage: Passage | undefined } | undefined;
 
   constructor(options: BlocksOptions) {
     this.#options = options;
@@ -63,6 +84,18 @@ export class Blocks {
     else this.#lanes.push({ kind, pending: text, open: false });
     this.#heldChars += text.length;
     this.#drain(false);
+  }
+
+  /**
+   * How a piece leaves that is one delta and nothing else.
+   * @param of the call, or the kind of text. @returns undefined where it opens or closes a block, or has to wait
+   */
+  passage(of: ToolLane | ProseLane['kind']): Passage | undefined {
+    const lane = this.#lanes[0];
+    if (lane === undefined || this.#lanes.length > 1 || !lane.open || lane.pending !== '') return undefined;
+    if (lane.kind === 'tool' ? lane !== of || !lane.flows : lane.kind !== of) return undefined;
+    if (this.#passage?.lane !== lane) this.#passage = { lane, passage: passageOf(lane, this.#index) };
+    return this.#passage.passage;
   }
 
   addCall(): ToolLane {
@@ -121,6 +154,10 @@ export class Blocks {
 
   #flush(lane: Lane): void {
     if (lane.pending === '') return;
+    if (lane.kind === 'tool') {
+      if (lane.saysNothing) return;
+      lane.flows = true;
+    }
     this.#delta(deltaOf(lane.kind, lane.pending));
     this.#heldChars -= lane.pending.length;
     lane.pending = '';
@@ -129,13 +166,24 @@ export class Blocks {
   #stop(lane: Lane): void {
     if (lane.kind === 'thinking') this.#delta({ type: 'signature_delta', signature: UNSIGNED });
     if (lane.kind === 'tool') lane.closed = true;
+    this.#heldChars -= lane.pending.length;
     this.#options.emit({ type: 'content_block_stop', index: this.#index });
     this.#index++;
   }
 
   #delta(delta: BlockDelta): void {
-    this.#options.emit({ type: 'content_block_delta', index: this.#index, delta });
+    this.#options.emit(deltaEvent(this.#index, delta));
   }
+}
+
+function deltaEvent(index: number, delta: BlockDelta): MessagesEvent {
+  return { type: 'content_block_delta', index, delta };
+}
+
+function passageOf(lane: Lane, index: number): Passage | undefined {
+  const event = deltaEvent(index, deltaOf(lane.kind, PROBE));
+  const frame = frameOf(event.type, event);
+  return frame && { frame, take: lane.kind === 'tool' ? (text) => lane.takes(text) : undefined };
 }
 
 function emptyBlock(lane: Lane): ContentBlock {

@@ -41,7 +41,7 @@ export function partsOf({ block, path }: PlacedBlock, context: TranslationContex
   remarkMarks(block, context);
   switch (block['type']) {
     case 'text':
-      return [textPart(requireString(block['text'], `${path}.text`))];
+      return textParts(requireString(block['text'], `${path}.text`));
     case 'image':
       return imageParts(block, path, context);
     case 'document':
@@ -67,6 +67,11 @@ export function contentOf(parts: readonly ChatPart[]): string | readonly ChatPar
 
 export function joinedTexts(parts: readonly TextPart[]): string {
   return parts.map(({ text }) => text).join('\n\n');
+}
+
+/** An empty text says nothing, and some servers refuse it. */
+function textParts(text: string): TextPart[] {
+  return text === '' ? [] : [textPart(text)];
 }
 
 export function textPart(text: string): TextPart {

@@ -1,7 +1,7 @@
 /** The translator for clients that speak Anthropic's Messages on upstreams that speak OpenAI's Chat Completions. */
 import type { Translator } from '../translator.ts';
 import { messagesAnswer } from './answer.ts';
-import { errorAnswer } from './error.ts';
+import { errorAnswer, failureStatus } from './error.ts';
 import { chatRequest } from './request.ts';
 import { MessagesStream } from './stream.ts';
 
@@ -11,5 +11,6 @@ export const messagesOnChat: Translator = {
   request: (body, context) => ({ path: '/v1/chat/completions', body: chatRequest(body, context), headers: [] }),
   answer: messagesAnswer,
   error: (status, text, context) => ({ status, body: errorAnswer(status, text, context) }),
+  failure: failureStatus,
   stream: (context) => new MessagesStream(context),
 };

@@ -60,7 +60,7 @@ export function reasoningText(message: JsonObject, { reasoningFields: names }: F
   return '';
 }
 
-/** One part of a content list: Mistral's reasoning comes as parts of type `thinking` beside those of type `text`. */
+/** One part of a content list: reasoning comes as parts of type `thinking` (Mistral) or `reasoning` (Databricks) beside those of type `text`. */
 export interface Prose {
   readonly kind: 'text' | 'thinking';
   readonly text: string;
@@ -70,10 +70,22 @@ export interface Prose {
 export function proseOf(content: JsonValue | undefined): readonly Prose[] {
   if (typeof content === 'string') return [{ kind: 'text', text: content }];
   return elementsOf(content).map((part): Prose => {
-    const { type, text, thinking } = membersOf(part);
+    const { type, text, thinking, summary } = membersOf(part);
     if (type === 'thinking') return { kind: 'thinking', text: filled(thinking) ?? joined(thinking) };
+    if (type === 'reasoning') return { kind: 'thinking', text: filled(text) ?? joined(summary) };
     return { kind: 'text', text: filled(text) ?? filled(part) ?? '' };
   });
+}
+
+/** One part where several of a kind follow each other: servers that stream parts give each piece as one. */
+export function joinedProse(parts: readonly Prose[]): readonly Prose[] {
+  const whole: Prose[] = [];
+  for (const { kind, text } of parts) {
+    const last = whole.at(-1);
+    if (last?.kind === kind) whole[whole.length - 1] = { kind, text: last.text + text };
+    else if (text !== '') whole.push({ kind, text });
+  }
+  return whole;
 }
 
 function joined(parts: JsonValue | undefined): string {

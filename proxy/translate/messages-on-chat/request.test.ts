@@ -42,7 +42,7 @@ const LOSSES: [JsonObject, string, string][] = [
   [{ messages: HI, top_k: 5 }, 'top_k', 'top_k'],
   [{ messages: HI, stop_sequences: ['a', 'b', 'c', 'd', 'e'] }, 'stop_sequences[4]', 'stop_sequences'],
   [{ messages: HI, inference_geo: 'eu' }, 'inference_geo', 'unknown_field'],
-  [{ messages: HI, tools: [{ type: 'bash_20250124', name: 'bash' }] }, 'tools[0]', 'server_tool'],
+  [{ messages: HI, tools: [{ type: 'computer_20250124', name: 'computer' }] }, 'tools[0]', 'server_tool'],
   [{ messages: [{ role: 'user', content: [{ type: 'hologram' }] }] }, 'messages[0].content[0]', 'unknown_block'],
   [
     { messages: [{ role: 'user', content: [{ type: 'container_upload', file_id: 'f' }] }] },
@@ -87,6 +87,7 @@ test('request: each flavor gets the fields that it understands', () => {
     vllm: { max_tokens: 5, tool_choice: 'required', ...usage },
     mistral: { max_tokens: 5, tool_choice: 'any' },
     xai: { max_tokens: 5, tool_choice: 'required', ...usage },
+    gemini: { max_tokens: 5, tool_choice: 'required', ...usage },
   };
   for (const flavor of FLAVORS) assert.deepEqual(differing(flavor), expected[flavor], flavor);
 });

@@ -19,6 +19,15 @@ const STOP_REASONS: ReadonlyMap<string, StopReason> = new Map([
   ['content_filter', 'refusal'],
   // Mistral: the context window is full. https://docs.mistral.ai/api/
   ['model_length', 'model_context_window_exceeded'],
+  // What gateways pass on of other APIs: Anthropic's own, Gemini's, those of text generation servers.
+  ['end_turn', 'end_turn'],
+  ['eos', 'end_turn'],
+  ['eos_token', 'end_turn'],
+  ['stop_sequence', 'end_turn'],
+  ['max_tokens', 'max_tokens'],
+  ['tool_use', 'tool_use'],
+  ['safety', 'refusal'],
+  ['refusal', 'refusal'],
 ]);
 
 /** Reasons that are failures: what came before them is not an answer. */
@@ -31,9 +40,11 @@ const FAILURES: ReadonlyMap<string, ErrorType> = new Map([
 
 /** @returns the finish that a choice tells; an empty reason is none */
 export function finishOf(choice: JsonObject): Finish | undefined {
-  const reason = filled(choice['finish_reason']);
-  // vLLM: the string that was met; a number there is a token's id.
-  return reason === undefined ? undefined : { reason, stopSequence: filled(choice['stop_reason']) };
+  // Gemini's are in capitals, where a gateway passes them on.
+  const reason = filled(choice['finish_reason'])?.toLowerCase();
+  // vLLM and SGLang: the string that was met; a number there is a token's id.
+  const stopSequence = filled(choice['stop_reason']) ?? filled(choice['matched_stop']);
+  return reason === undefined ? undefined : { reason, stopSequence };
 }
 
 export function isKnown({ reason }: Finish): boolean {

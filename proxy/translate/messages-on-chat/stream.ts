@@ -1,13 +1,15 @@
 /** A stream of Chat Completions chunks → Anthropic's sequence of events. One instance serves one answer. */
+import { type Passage, type Piece, QuickPath } from '../quick-path.ts';
 import { type SseEvent, SseEventReader, SseEventWriter } from '../sse.ts';
 import type { JsonObject, StreamTranslator, TranslationContext } from '../translator.ts';
 import { elementsOf, filled, isObject, parseObject } from '../wire/json.ts';
 import { type MessagesError, type MessagesEvent, type MessagesUsage, message } from '../wire/messages.ts';
 import { Blocks } from './blocks.ts';
-import { errorIn, streamError } from './error.ts';
+import { errorIn, listedError, streamError } from './error.ts';
 import { clientNames } from './function-names.ts';
-import { callIds, headOf } from './head.ts';
+import { callIds, choiceOf, headOf, indexOf } from './head.ts';
 import { remark } from './loss.ts';
+import { pieceOf } from './piece.ts';
 import { proseOf, reasoningText } from './reasoning.ts';
 import { type Finish, failureOf, finishOf, isCutByLimit, isKnown, messageEnd } from './stop-reason.ts';
 import { ToolCalls } from './tool-calls.ts';
@@ -25,12 +27,19 @@ export class MessagesStream implements StreamTranslator {
     () => this.#signOfLife(),
   );
   readonly #writer = new SseEventWriter();
+  readonly #quickPath = new QuickPath({
+    pieceOf: (event) => pieceOf(event, { flavor: this.#context.flavor, choice: this.#index }),
+    passage: (piece) => this.#passage(piece),
+  });
   readonly #blocks: Blocks;
   readonly #calls: ToolCalls;
   /** `ended`: message_stop was sent. `failed`: an error event was; nothing follows either. */
   #state: 'waiting' | 'open' | 'ended' | 'failed' = 'waiting';
   #finish: Finish | undefined;
   #refused = false;
+  #hasDeltas = false;
+  /** The number of the choice that is answered with. */
+  #index: number | undefined;
   #usage: MessagesUsage | undefined;
   /** The upstream's bytes are over; what comes out now was an event without its last line end. */
   #closing = false;
@@ -47,8 +56,11 @@ export class MessagesStream implements StreamTranslator {
 
   push(chunk: Buffer): Buffer {
     if (this.#over) return this.#writer.take();
+    const passed = this.#quickPath.pass(chunk);
+    if (passed !== undefined) return passed;
     this.#reader.push(chunk);
     if (this.#reader.overflown) this.#fail('api_error', 'The upstream sent an event that is too long to be one');
+    this.#quickPath.learn(chunk);
     return this.#writer.take();
   }
 
@@ -69,13 +81,17 @@ export class MessagesStream implements StreamTranslator {
     return this.#state === 'ended' || this.#state === 'failed';
   }
 
+  #passage({ kind, index }: Piece): Passage | undefined {
+    return kind === 'call' ? this.#calls.passage(index) : this.#blocks.passage(kind);
+  }
+
   #event({ name, data }: SseEvent): void {
     if (this.#over) return;
     if (data.trim() === DONE) {
       this.#terminate();
       return;
     }
-    const chunk = parseObject(data);
+    const chunk = parseObject(data) ?? listedError(data);
     if (chunk === undefined) this.#unreadable();
     else this.#chunk(chunk, name);
   }
@@ -98,10 +114,11 @@ export class MessagesStream implements StreamTranslator {
       return;
     }
     this.#usage = usageOf(chunk) ?? this.#usage;
-    const choice = elementsOf(chunk['choices'])[0];
+    const choice = choiceOf(chunk, this.#index);
     // Azure opens with a chunk about the prompt's filter, and usage comes behind the choice: neither begins a message.
-    if (!isObject(choice)) return;
+    if (choice === undefined) return;
     if (this.#state === 'waiting') this.#start(chunk);
+    this.#index ??= indexOf(choice);
     this.#choice(choice);
   }
 
@@ -112,12 +129,16 @@ export class MessagesStream implements StreamTranslator {
   }
 
   #choice(choice: JsonObject): void {
-    // A server that answers with one whole message as its only chunk names it `message`.
-    const delta = choice['delta'] ?? choice['message'];
-    if (isObject(delta)) this.#delta(delta);
+    // A server that answers with one whole message as its only chunk names it `message`; behind deltas it says the same again.
+    const delta = choice['delta'] ?? (this.#hasDeltas ? undefined : choice['message']);
+    if (isObject(delta)) {
+      this.#hasDeltas = true;
+      this.#delta(delta);
+    }
     this.#finish = finishOf(choice) ?? this.#finish;
   }
 
+  /** What is read here, in a choice or in a chunk makes it one that piece.ts has to leave to this path. */
   #delta(delta: JsonObject): void {
     this.#blocks.prose('thinking', reasoningText(delta, this.#context.flavor));
     for (const { kind, text } of proseOf(delta['content'])) this.#blocks.prose(kind, text);

@@ -1,4 +1,5 @@
 /** Tells the tool calls of a stream apart: by index as OpenAI does it, by id where the index is missing or always the same. */
+import type { Passage } from '../quick-path.ts';
 import type { JsonObject, JsonValue } from '../translator.ts';
 import { elementsOf, filled, isObject, membersOf } from '../wire/json.ts';
 import type { Blocks, ToolLane } from './blocks.ts';
@@ -6,7 +7,8 @@ import type { Blocks, ToolLane } from './blocks.ts';
 export class ToolCalls {
   readonly #blocks: Blocks;
   readonly #clientName: (name: string) => string;
-  readonly #byIndex = new Map<number, ToolLane>();
+  /** By a number; some servers write it as a text. */
+  readonly #byIndex = new Map<JsonValue, ToolLane>();
   readonly #byId = new Map<string, ToolLane>();
   #last: ToolLane | undefined;
   #legacy: ToolLane | undefined;
@@ -27,24 +29,42 @@ export class ToolCalls {
     }
   }
 
-  #call(call: JsonObject): void {
-    const id = filled(call['id']);
-    const called = membersOf(call['function']);
-    this.#grow(this.#lane(call['index'], id, filled(called['name'])), id, called);
+  /** How more arguments of the call leave that is named by its index alone; undefined where more becomes of them than one delta. */
+  passage(index: number): Passage | undefined {
+    const lane = this.#byIndex.get(index);
+    return lane === undefined || lane !== this.#last ? undefined : this.#blocks.passage(lane);
   }
 
-  #lane(index: JsonValue | undefined, id: string | undefined, name: string | undefined): ToolLane {
+  #call(call: JsonObject): void {
+    const id = idOf(call);
+    const called = membersOf(call['function']);
+    this.#grow(this.#lane(call['index'] ?? undefined, id, called), id, called);
+  }
+
+  #lane(index: JsonValue | undefined, id: string | undefined, called: JsonObject): ToolLane {
     const known = this.#known(index, id);
-    const lane = known === undefined || isAnother(known, id, name) ? this.#blocks.addCall() : known;
-    if (typeof index === 'number') this.#byIndex.set(index, lane);
+    const lane = known === undefined || this.#isAnother(known, id, called) ? this.#blocks.addCall() : known;
+    if (index !== undefined) this.#byIndex.set(index, lane);
     if (id !== undefined) this.#byId.set(id, lane);
     this.#last = lane;
     return lane;
   }
 
   #known(index: JsonValue | undefined, id: string | undefined): ToolLane | undefined {
-    if (typeof index === 'number') return this.#byIndex.get(index);
+    if (index !== undefined) return this.#byIndex.get(index);
     return id === undefined ? this.#last : this.#byId.get(id);
+  }
+
+  /**
+   * Whether a fragment begins another call than the one its place points to: some servers count every call as 0, or give neither
+   * index nor id. A new id alone says nothing, as others make a new one for each fragment; nor does the same name again, unless
+   * arguments come with it although those of the call are whole.
+   */
+  #isAnother(known: ToolLane, id: string | undefined, called: JsonObject): boolean {
+    const name = filled(called['name']);
+    if (name === undefined || known.name === '') return false;
+    if (id !== undefined) return known.id !== '' && known.id !== id;
+    return this.#clientName(name) !== known.name || (known.json.done && argumentsText(called['arguments']) !== '');
   }
 
   #grow(lane: ToolLane, id: string | undefined, called: JsonObject): void {
@@ -54,13 +74,10 @@ export class ToolCalls {
   }
 }
 
-/**
- * Whether a fragment begins another call than the one its place points to: some servers count every call as 0, or give neither
- * index nor id. A new id alone says nothing, as others make a new one for each fragment.
- */
-function isAnother(known: ToolLane, id: string | undefined, name: string | undefined): boolean {
-  if (name === undefined || known.name === '') return false;
-  return id === undefined ? known.json.done : known.id !== '' && known.id !== id;
+/** @returns a call's id; undefined for one without. Mistral's clients fill a missing one with the text "null". */
+export function idOf(call: JsonObject): string | undefined {
+  const id = filled(call['id']);
+  return id === 'null' ? undefined : id;
 }
 
 /** Arguments are text; servers that send them as an object mean its JSON. */

@@ -1,6 +1,7 @@
 /** Tool definitions and the choice among them. */
 import type { JsonObject, JsonValue, TranslationContext } from '../translator.ts';
 import { filled, isObject, refuse, requireList, requireName, requireObject, requireString } from '../wire/json.ts';
+import { CLIENT_TOOLS } from './client-tools.ts';
 import { functionName } from './function-names.ts';
 import { lose, remark } from './loss.ts';
 import { fitsStrict } from './strict-schema.ts';
@@ -17,17 +18,17 @@ export function toolFields(body: JsonObject, context: TranslationContext): JsonO
 }
 
 function functionTool(tool: JsonObject, path: string, context: TranslationContext): JsonObject[] {
-  const { type } = tool;
-  if (type !== undefined && type !== null && type !== 'custom') {
-    const named = requireString(type, `${path}.type`);
-    lose(context, 'server_tool', path, `leave out the tool of type "${named}", or describe one of your own`);
+  const described = describedTool(tool, path);
+  if (described === undefined) {
+    const type = filled(tool['type']) ?? '';
+    lose(context, 'server_tool', path, `leave out the tool of type "${type}", or describe one of your own`);
     return [];
   }
   if (isObject(tool['cache_control'])) remark(context, 'cache_control');
   if (['defer_loading', 'input_examples', 'allowed_callers', 'eager_input_streaming'].some((hint) => tool[hint]))
     remark(context, 'tool_hints');
-  const parameters = schemaOf(requireObject(tool['input_schema'], `${path}.input_schema`));
-  const description = filled(tool['description']);
+  const parameters = schemaOf(requireObject(described['input_schema'], `${path}.input_schema`));
+  const description = filled(described['description']);
   const called = {
     name: functionName(requireName(tool['name'], `${path}.name`), context.flavor),
     ...(description !== undefined && { description }),
@@ -35,6 +36,13 @@ function functionTool(tool: JsonObject, path: string, context: TranslationContex
     ...strictField(tool, parameters, path, context),
   };
   return [{ type: 'function', function: called }];
+}
+
+/** @returns what says what the tool is for and takes: the client's own words, or ours for Anthropic's; undefined for tools that run there */
+function describedTool(tool: JsonObject, path: string): JsonObject | undefined {
+  const { type } = tool;
+  if (type === undefined || type === null || type === 'custom') return tool;
+  return CLIENT_TOOLS.get(requireString(type, `${path}.type`));
 }
 
 /** OpenAI refuses an object's schema without `properties`, which Anthropic takes for a tool without arguments. */

@@ -1,6 +1,6 @@
 /** Token counts: OpenAI's, whose prompt includes what came from the cache or went into it → Anthropic's disjoint ones. */
 import type { JsonObject, JsonValue } from '../translator.ts';
-import { isObject, membersOf } from '../wire/json.ts';
+import { elementsOf, isObject, membersOf } from '../wire/json.ts';
 import type { MessagesUsage } from '../wire/messages.ts';
 
 export const NO_USAGE: MessagesUsage = {
@@ -11,19 +11,28 @@ export const NO_USAGE: MessagesUsage = {
 };
 
 /**
- * @param answer a whole answer, or one chunk of a stream; Groq reports inside `x_groq` as well
+ * @param answer a whole answer, or one chunk of a stream; Groq reports inside `x_groq` as well, Kimi inside the choice
  * @returns undefined when it carries no counts
  */
 export function usageOf(answer: JsonObject): MessagesUsage | undefined {
-  const usage = answer['usage'] ?? membersOf(answer['x_groq'])['usage'];
+  const { usage = null } = answer;
+  return usageIn(usage ?? membersOf(answer['x_groq'])['usage'] ?? membersOf(elementsOf(answer['choices'])[0])['usage']);
+}
+
+function usageIn(usage: JsonValue | undefined): MessagesUsage | undefined {
   return isObject(usage) ? messagesUsage(usage) : undefined;
 }
 
 function messagesUsage(usage: JsonObject): MessagesUsage {
   const prompt = count(usage['prompt_tokens']);
   const details = membersOf(usage['prompt_tokens_details']);
-  // DeepSeek counted hits apart before it had details, and Anthropic's own names are used by gateways.
-  const read = count(details['cached_tokens'] ?? usage['prompt_cache_hit_tokens'] ?? usage['cache_read_input_tokens']);
+  const read = count(
+    // DeepSeek counted hits apart before it had details, Kimi does so still, and Anthropic's own names are used by gateways.
+    details['cached_tokens'] ??
+      usage['prompt_cache_hit_tokens'] ??
+      usage['cached_tokens'] ??
+      usage['cache_read_input_tokens'],
+  );
   const written = count(details['cache_write_tokens'] ?? usage['cache_creation_input_tokens']);
   const reasoning = count(membersOf(usage['completion_tokens_details'])['reasoning_tokens']);
   const cached = Math.min(read, prompt);

@@ -10,6 +10,11 @@ import type { JsonObject, JsonValue } from '../translator.ts';
  */
 export const UNSIGNED = 'sluice-unsigned';
 
+/** The API takes letters, digits, `_` and `-` in ids of calls; other providers' models make others. Calls and results change alike. */
+export function toolUseId(id: string): string {
+  return id.replaceAll(/[^A-Za-z0-9_-]/g, '_');
+}
+
 export type StopReason =
   | 'end_turn'
   | 'max_tokens'
