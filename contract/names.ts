@@ -32,6 +32,8 @@ export const CONFIG_DIRECTORY = '/etc/sluice';
 export const STATE_DIRECTORY = '/var/lib/sluice';
 /** The API token's mount path, covered in the sidecar by an empty volume. */
 export const TOKEN_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount';
+/** Where a container says its last word; the kubelet puts it into the pod's status. */
+export const TERMINATION_MESSAGE_FILE = '/dev/termination-log';
 /** File of the generated Secret that holds the CompiledConfig. */
 export const CONFIG_FILE = 'config.json';
 

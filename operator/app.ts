@@ -6,7 +6,6 @@ import { type Cluster, connect } from './cluster/cluster.ts';
 import { leaderOnly } from './cluster/leader-only.ts';
 import { Confirmations } from './confirm/confirmations.ts';
 import { AppliedObjects } from './deliver/apply-once.ts';
-import type { Caches } from './gather.ts';
 import { SelfTest } from './inject/self-test.ts';
 import { leadWhileHeld } from './lead.ts';
 import { Lease } from './lease.ts';
@@ -14,6 +13,7 @@ import { createLimiter } from './limiter.ts';
 import type { Logger } from './logger.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type Operator, reconcile } from './reconcile.ts';
+import { Remainders } from './remainder/remainders.ts';
 import type { Settings } from './settings.ts';
 import { EventRecorder } from './status/events.ts';
 import { StatusWriter } from './status/write.ts';
@@ -50,9 +50,19 @@ export async function runOperator(
   const queue = new WorkQueue({ mostBackoffMs: 300_000, onDepth: metrics.queueDepth });
   const onKey = (key: string): void => queue.add(key);
   const namespaces = settings.watchNamespaces;
-  const watching = startWatching({ cluster, namespaces, onKey, onFailure: metrics.watchFailed, logger });
+  const writing = leaderOnly(cluster, isLeading);
+  const events = new EventRecorder(writing, identity, logger);
+  const remainders = openRemainders(events, metrics, logger);
+  const watching = startWatching({
+    cluster,
+    namespaces,
+    onKey,
+    onPodEnd: (pod) => remainders.notice(pod),
+    onFailure: metrics.watchFailed,
+    logger,
+  });
   const confirmations = new Confirmations({ onChange: onKey });
-  const operator = wire(leaderOnly(cluster, isLeading), watching.caches, confirmations, { sidecar, identity, logger });
+  const operator = wire(writing, { caches: watching.caches, confirmations, sidecar, events, remainders });
   const ending = new AbortController();
   const selfTest = new SelfTest({ cluster, namespace, sidecar });
   const testing = selfTest.run(ending.signal);
@@ -63,11 +73,7 @@ export async function runOperator(
 
   const lead = (until: AbortSignal): Promise<void> => {
     logger.info('Leading', { identity });
-    const onReconciled = metrics.reconciled;
-    return work(
-      { queue, reconcile: (key, each) => reconcile(key, operator, each), workers, logger, onReconciled },
-      until,
-    );
+    return lookAfter({ queue, operator, workers, logger, metrics }, until);
   };
   const end = settings.leaderElection
     ? await leadWhileHeld(lease, lead, signal)
@@ -81,26 +87,34 @@ export async function runOperator(
   return end;
 }
 
-interface Wiring {
-  readonly sidecar: Settings['sidecar'];
-  readonly identity: string;
+interface Leading {
+  readonly queue: WorkQueue;
+  readonly operator: Operator;
+  readonly workers: number;
   readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** All that one operator alone does. */
+async function lookAfter({ queue, operator, workers, logger, metrics }: Leading, until: AbortSignal): Promise<void> {
+  const one = (key: string, signal: AbortSignal): ReturnType<typeof reconcile> => reconcile(key, operator, signal);
+  const reconciling = work({ queue, reconcile: one, workers, logger, onReconciled: metrics.reconciled }, until);
+  await Promise.all([reconciling, operator.remainders.work(until)]);
+}
+
+function openRemainders(events: EventRecorder, metrics: Metrics, logger: Logger): Remainders {
+  return new Remainders({ events, count: metrics.undelivered, forgetCount: metrics.forgetUndelivered, logger });
 }
 
 function wire(
   cluster: Cluster,
-  caches: Caches,
-  confirmations: Confirmations,
-  { sidecar, identity, logger }: Wiring,
+  parts: Pick<Operator, 'caches' | 'confirmations' | 'sidecar' | 'events' | 'remainders'>,
 ): Operator {
   return {
     cluster,
-    caches,
-    sidecar,
-    confirmations,
+    ...parts,
     applied: new AppliedObjects(cluster),
     statuses: new StatusWriter(cluster),
-    events: new EventRecorder(cluster, identity, logger),
     limit: createLimiter(PATCHED_AT_ONCE),
   };
 }

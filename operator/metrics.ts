@@ -14,12 +14,22 @@ export interface Readings {
   isLeading(): boolean;
 }
 
+/** Labels of the records that ended pods left behind. Not `namespace`: a scrape puts the operator's own there. */
+export interface UndeliveredLabels {
+  readonly streamproxy_namespace: string;
+  readonly streamproxy: string;
+  readonly target: string;
+}
+
 export interface Metrics {
   readonly contentType: string;
   expose(): Promise<string>;
   readonly reconciled: (outcome: string, seconds: number) => void;
   readonly queueDepth: (depth: number) => void;
   readonly watchFailed: (kind: WatchedKind) => void;
+  /** @param records 0 makes the series */
+  readonly undelivered: (labels: UndeliveredLabels, records: number) => void;
+  readonly forgetUndelivered: (labels: UndeliveredLabels) => void;
   /** Connects what is read at a scrape; until then those metrics are absent. */
   read(readings: Readings): void;
 }
@@ -51,6 +61,12 @@ export function createMetrics(): Metrics {
     labelNames: ['kind'],
     registers,
   });
+  const undelivered = new Counter({
+    name: 'sluice_operator_undelivered_records_total',
+    help: 'Records that pods had not delivered when they ended for good, lost with them.',
+    labelNames: ['streamproxy_namespace', 'streamproxy', 'target'],
+    registers,
+  });
   return {
     contentType: registry.contentType,
     expose: () => registry.metrics(),
@@ -60,6 +76,8 @@ export function createMetrics(): Metrics {
     },
     queueDepth: (value) => depth.set(value),
     watchFailed: (kind) => failures.inc({ kind }),
+    undelivered: (labels, records) => undelivered.inc({ ...labels }, records),
+    forgetUndelivered: (labels) => undelivered.remove({ ...labels }),
     read: (readings) => registerReadings(registers, readings),
   };
 }

@@ -20,6 +20,7 @@ import { gatewayUrl } from './gateway/objects.ts';
 import { type Caches, type Gathered, gather } from './gather.ts';
 import type { SidecarSettings } from './inject/sidecar.ts';
 import type { Limiter } from './limiter.ts';
+import type { Remainders } from './remainder/remainders.ts';
 import type { Outcome } from './status/conditions.ts';
 import { type EventRecorder, happenings } from './status/events.ts';
 import type { StatusWriter } from './status/write.ts';
@@ -33,6 +34,7 @@ export interface Operator {
   readonly confirmations: Confirmations;
   readonly statuses: StatusWriter;
   readonly events: EventRecorder;
+  readonly remainders: Remainders;
   /** Bounds the patches of pods, of all resources together. */
   readonly limit: Limiter;
 }
@@ -51,6 +53,7 @@ type Ready = Extract<Gathered, { kind: 'ready' }>;
 /** @throws whatever may go away by trying again */
 export async function reconcile(key: Key, operator: Operator, signal: AbortSignal): Promise<Reconciled> {
   const gathered = gather(key, operator.caches);
+  if (gathered.kind !== 'gone') operator.remainders.know(gathered.resource);
   switch (gathered.kind) {
     case 'gone':
       forget(key, operator);
@@ -148,13 +151,14 @@ function behindOf(states: readonly PodState[]): (pod: { readonly uid: string }) 
 }
 
 /** What we remember of a resource goes with it; its objects go by their owner references. */
-function forget(key: Key, { caches, confirmations, applied, statuses, events }: Operator): void {
+function forget(key: Key, { caches, confirmations, applied, statuses, events, remainders }: Operator): void {
   const { namespace, name } = nameOfKey(key);
   caches.secrets.forget(key);
   caches.tokenKeys.forget(key);
   confirmations.forget(key);
   statuses.forget(key);
   events.forget(key);
+  remainders.forget(key);
   applied.forget(KINDS.secret, { namespace, name: deliveredSecretName(name) });
   applied.forget(KINDS.sidecarProfile, { namespace, name });
   forgetGateway(applied, { namespace, name });

@@ -3,6 +3,7 @@ import { InputError } from '#contract/finding.ts';
 import { startProxy } from './app.ts';
 import { directorySource } from './config/directory-source.ts';
 import { createLogger } from './log/logger.ts';
+import { tellFailure } from './log/termination-message.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 /** sysexits.h: EX_USAGE, and what a shell reports for a process that SIGTERM ended. */
@@ -46,6 +47,8 @@ try {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 } catch (error) {
-  logger.error('Start failed', { error: error instanceof Error ? error.message : String(error) });
+  const reason = error instanceof Error ? error.message : String(error);
+  logger.error('Start failed', { error: reason });
+  tellFailure(settings.terminationMessageFile, reason);
   process.exit(EXIT_FAILURE);
 }

@@ -10,6 +10,8 @@ export interface PatchOperation {
   readonly value: unknown;
 }
 
+/** As the name of a resource, and as a JSON pointer's last part. */
+const EPHEMERAL_STORAGE = 'ephemeral-storage';
 const NO_PROXY_NAMES = ['NO_PROXY', 'no_proxy'] as const;
 
 /** @param pod one for which decide() said `inject` */
@@ -24,6 +26,7 @@ export function injectionPatch(pod: Pod, profile: SidecarProfile): PatchOperatio
     pod.spec.initContainers
       ? add('/spec/initContainers/0', spec.container)
       : add('/spec/initContainers', [spec.container]),
+    ...storagePatch(pod, spec),
     ...(spec.volumeMounts ?? []).map((mount) => add('/spec/initContainers/0/volumeMounts/-', mount)),
     ...(pod.spec.volumes
       ? spec.volumes.map((volume) => add('/spec/volumes/-', volume))
@@ -31,6 +34,21 @@ export function injectionPatch(pod: Pod, profile: SidecarProfile): PatchOperatio
     pod.metadata.labels
       ? add(`/metadata/labels/${escapeKey(PROXY_LABEL)}`, profile.metadata.name)
       : add('/metadata/labels', { [PROXY_LABEL]: profile.metadata.name }),
+  ];
+}
+
+/**
+ * A pod with any such limit is evicted when what it has on disk exceeds the sum of its containers' limits: the records that wait
+ * must not take the application's share. Without any the sidecar gets none either, as that would be the limit of all of them.
+ * It asks for nothing: a disk that is kept free for the worst case would be full of pods that never need it.
+ */
+function storagePatch(pod: Pod, { ephemeralStorage }: SidecarProfile['spec']): PatchOperation[] {
+  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  const limited = containers.some(({ resources }) => resources?.limits?.[EPHEMERAL_STORAGE] !== undefined);
+  if (!limited || ephemeralStorage === undefined) return [];
+  return [
+    add(`/spec/initContainers/0/resources/limits/${EPHEMERAL_STORAGE}`, ephemeralStorage),
+    add(`/spec/initContainers/0/resources/requests/${EPHEMERAL_STORAGE}`, '0'),
   ];
 }
 

@@ -12,6 +12,7 @@ export interface Container {
   readonly restartPolicy?: string;
   readonly env?: readonly EnvVar[];
   readonly envFrom?: readonly unknown[];
+  readonly resources?: { readonly limits?: Readonly<Record<string, unknown>> };
   readonly [field: string]: unknown;
 }
 

@@ -2,6 +2,7 @@
  * Settings + StreamProxy → the SidecarProfile's spec: the ready-made sidecar that the admission policy copies as it is.
  * Every field that the API server would default is written out, as defaulting has run before the policy does.
  */
+import { diskAtMost } from '#contract/disk-bytes.ts';
 import {
   CONFIG_DIRECTORY,
   CONFIG_VOLUME,
@@ -17,6 +18,7 @@ import {
   SIDECAR_UID,
   STATE_DIRECTORY,
   STATE_VOLUME,
+  TERMINATION_MESSAGE_FILE,
   TOKEN_AUDIENCE,
   TOKEN_DIRECTORY,
 } from '#contract/names.ts';
@@ -59,6 +61,7 @@ export function profileSpec(settings: SidecarSettings, proxy: Pick<StreamProxy, 
     volumes: [...volumes(proxy.metadata.name, ownState), ...(token ? [gatewayToken()] : [])],
     ...(mounts.length > 0 && { volumeMounts: mounts }),
     env: environment(ports),
+    ephemeralStorage: diskAtMost(proxy.spec),
     noProxy: '127.0.0.1,localhost',
   };
 }
@@ -85,6 +88,7 @@ function container(settings: SidecarSettings, ports: Ports, { env, volumeMounts 
       { name: 'SLUICE_METRICS_HOST', value: '0.0.0.0' },
       { name: 'SLUICE_CONFIG_DIR', value: CONFIG_DIRECTORY },
       { name: 'SLUICE_STATE_DIR', value: STATE_DIRECTORY },
+      { name: 'SLUICE_TERMINATION_MESSAGE_FILE', value: TERMINATION_MESSAGE_FILE },
       ...env,
     ],
     ports: [{ name: METRICS_PORT_NAME, containerPort: ports.metrics, protocol: 'TCP' }],
@@ -104,8 +108,9 @@ function container(settings: SidecarSettings, ports: Ports, { env, volumeMounts 
       runAsGroup: SIDECAR_UID,
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    terminationMessagePath: '/dev/termination-log',
-    terminationMessagePolicy: 'FallbackToLogsOnError',
+    terminationMessagePath: TERMINATION_MESSAGE_FILE,
+    // Not the end of the container's output: records of a stdout target are in it, and have no place in the pod's status.
+    terminationMessagePolicy: 'File',
     volumeMounts: [...volumeMounts],
   };
 }

@@ -148,7 +148,7 @@ test('a log target that takes no records is a condition until it does again, and
   assert.deepEqual([failed?.status, failed?.reason], ['False', 'TargetFailing']);
   assert.match(
     failed?.message ?? '',
-    /^Target "pg" takes no records from 2 of 3 pods, where they wait: ECONNREFUSED\.$/,
+    /^Target "pg" takes no records from 2 of 3 pods, where they wait as far as the spool has room: ECONNREFUSED\.$/,
   );
   const mended = of([podState('a', 'current')], failed ? [failed] : []);
   assert.deepEqual([mended?.status, mended?.reason], ['True', 'TargetsReady']);

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { CONDITION_REASONS } from '#contract/conditions.ts';
 import { API_GROUP, API_VERSION } from '#contract/names.ts';
 import type { StreamProxy } from '#contract/resources.ts';
+import { hasStatus } from '../cluster/api-error.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { KINDS, type KubeObject } from '../cluster/kinds.ts';
 import { describeError } from '../errors.ts';
@@ -15,6 +16,13 @@ export interface Happening {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly note: string;
+}
+
+export interface Once {
+  readonly name: string;
+  readonly happening: Happening;
+  /** The pod that it happened to. */
+  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
 }
 
 /** Of each resource this many events in a row, and then one each so many milliseconds. */
@@ -30,7 +38,7 @@ export function happenings(before: readonly Condition[], after: readonly Conditi
     const isSame = last?.status === condition.status && last.reason === condition.reason;
     if (isSame && (condition.status === 'True' || last.message === condition.message)) return [];
     if (condition.reason === CONDITION_REASONS.rollingOut) return [];
-    const note = `${condition.type}: ${condition.message}`.slice(0, MOST_NOTE_CHARS);
+    const note = `${condition.type}: ${condition.message}`;
     return [{ type: condition.status === 'True' ? 'Normal' : 'Warning', reason: condition.reason, note }];
   });
 }
@@ -58,6 +66,25 @@ export class EventRecorder {
     }
   }
 
+  /**
+   * Writes an event that can be there once. No budget bounds it: there are no more than pods that end.
+   * @param once `name`: the event's, the same for the same thing
+   * @returns false when it was there
+   * @throws what the API server refused, but for that
+   */
+  async recordOnce(about: StreamProxy, { name, happening, pod }: Once, signal: AbortSignal): Promise<boolean> {
+    const event = this.#event(about, happening);
+    const related = { apiVersion: 'v1', kind: 'Pod', namespace: pod.namespace, name: pod.name, uid: pod.uid };
+    const object = { ...event, metadata: { ...event.metadata, name }, related };
+    try {
+      await this.#cluster.create(KINDS.event, object, signal);
+      return true;
+    } catch (error) {
+      if (hasStatus(error, 409)) return false;
+      throw error;
+    }
+  }
+
   forget(key: Key): void {
     this.#budgets.delete(key);
   }
@@ -81,7 +108,7 @@ export class EventRecorder {
       action: 'Reconcile',
       type,
       reason,
-      note,
+      note: note.slice(0, MOST_NOTE_CHARS),
       regarding: {
         apiVersion: `${API_GROUP}/${API_VERSION}`,
         kind: 'StreamProxy',

@@ -1,6 +1,13 @@
 /** What is kept of a pod: a cluster has thousands, and a whole pod is some 10 KiB. */
 import { PROXY_LABEL, REVISION_ANNOTATION, SIDECAR_CONTAINER } from '#contract/names.ts';
 import type { KubeObject } from '../cluster/kinds.ts';
+import {
+  type EndedContainer,
+  type LeftBehind,
+  leftBehind,
+  type MountingContainer,
+  type PodVolumes,
+} from '../remainder/left-behind.ts';
 import type { Key } from './key.ts';
 
 export interface PodFacts {
@@ -19,10 +26,15 @@ export interface PodFacts {
   readonly metricsPort: number | undefined;
   /** Identifies one run of the sidecar's process; empty while it does not run. */
   readonly run: string;
+  /** What the sidecar had not delivered when it ended; absent: nothing, or it has not ended. */
+  readonly left?: LeftBehind;
 }
 
 interface PodShape {
-  readonly spec?: { readonly initContainers?: readonly Container[]; readonly containers?: readonly Container[] };
+  readonly spec?: PodVolumes & {
+    readonly initContainers?: readonly Container[];
+    readonly containers?: readonly Container[];
+  };
   readonly status?: {
     readonly phase?: string;
     readonly podIP?: string;
@@ -30,14 +42,14 @@ interface PodShape {
     readonly containerStatuses?: readonly ContainerStatus[];
   };
 }
-interface Container {
+interface Container extends MountingContainer {
   readonly name: string;
   readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
 }
-interface ContainerStatus {
+interface ContainerStatus extends EndedContainer {
   readonly name: string;
   readonly containerID?: string;
-  readonly state?: { readonly running?: unknown };
+  readonly state?: EndedContainer['state'] & { readonly running?: unknown };
 }
 
 /** Name of the sidecar's port that serves /revision. */
@@ -50,6 +62,7 @@ export function podFacts(pod: KubeObject): PodFacts {
   const sidecar = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].find(isSidecar);
   const statuses = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   const own = statuses.find(isSidecar);
+  const left = leftBehind(own, sidecar, spec ?? {});
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
@@ -61,13 +74,18 @@ export function podFacts(pod: KubeObject): PodFacts {
     revisionAnnotation: metadata.annotations?.[REVISION_ANNOTATION] ?? '',
     metricsPort: sidecar?.ports?.find((port) => port.name === METRICS_PORT_NAME)?.containerPort,
     run: own?.state?.running === undefined ? '' : (own.containerID ?? 'running'),
+    ...(left && { left }),
   };
+}
+
+/** Whether every container of the pod has ended for good. */
+export function hasEnded({ phase }: PodFacts): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
 }
 
 /** Whether a sidecar runs in the pod, so that it can be told and asked. It does long before the pod is Running: init containers come later. */
 export function isServing(pod: PodFacts): boolean {
-  const ended = pod.phase === 'Succeeded' || pod.phase === 'Failed';
-  return !pod.deleting && !ended && pod.ip !== '' && pod.run !== '' && pod.metricsPort !== undefined;
+  return !pod.deleting && !hasEnded(pod) && pod.ip !== '' && pod.run !== '' && pod.metricsPort !== undefined;
 }
 
 export function proxyKeyOf(pod: PodFacts): Key {

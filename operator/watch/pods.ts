@@ -1,17 +1,22 @@
 /** Every injected pod, as last seen, by the StreamProxy whose sidecar it carries. */
 import { keysOfPodChange } from './affected.ts';
 import type { Key } from './key.ts';
-import { type PodFacts, proxyKeyOf } from './pod-facts.ts';
+import { hasEnded, type PodFacts, proxyKeyOf } from './pod-facts.ts';
 import type { Store } from './reflector.ts';
 
 export class PodCache {
   readonly #byKey = new Map<Key, PodFacts>();
   readonly #byProxy = new Map<Key, Map<Key, PodFacts>>();
   readonly #onChange: (key: Key) => void;
+  readonly #onEnd: (pod: PodFacts) => void;
 
-  /** @param onChange called with the key of each StreamProxy to look at again */
-  constructor(onChange: (key: Key) => void) {
+  /**
+   * @param onChange called with the key of each StreamProxy to look at again
+   * @param onEnd called with the last that was seen of each pod that will not run again, perhaps more than once
+   */
+  constructor(onChange: (key: Key) => void, onEnd: (pod: PodFacts) => void = () => undefined) {
     this.#onChange = onChange;
+    this.#onEnd = onEnd;
   }
 
   get size(): number {
@@ -34,19 +39,30 @@ export class PodCache {
         for (const item of items) this.#set(keyOfPod(item), item);
       },
       put: (item) => this.#set(keyOfPod(item), item),
-      remove: (item) => this.#set(keyOfPod(item), undefined),
+      remove: (item) => {
+        // Its last state may come with its deletion alone.
+        this.#gone(item);
+        this.#set(keyOfPod(item), undefined);
+      },
     };
   }
 
   #set(key: Key, after: PodFacts | undefined): void {
     const before = this.#byKey.get(key);
     if (before) this.#unindex(key, before);
+    if (before && before.uid !== after?.uid) this.#gone(before);
+    if (after && hasEnded(after)) this.#onEnd(after);
     if (after) {
       this.#byKey.set(key, after);
       const siblings = this.#byProxy.get(proxyKeyOf(after)) ?? new Map<Key, PodFacts>();
       this.#byProxy.set(proxyKeyOf(after), siblings.set(key, after));
     }
     for (const proxy of keysOfPodChange(before, after)) this.#onChange(proxy);
+  }
+
+  /** One that merely lost our label is not told of: it goes on. */
+  #gone(pod: PodFacts): void {
+    if (pod.deleting || hasEnded(pod)) this.#onEnd(pod);
   }
 
   #unindex(key: Key, pod: PodFacts): void {

@@ -10,7 +10,7 @@ import { createLimiter } from '../limiter.ts';
 import type { Logger } from '../logger.ts';
 import type { WatchedKind } from '../metrics.ts';
 import type { Key } from './key.ts';
-import { podFacts } from './pod-facts.ts';
+import { type PodFacts, podFacts } from './pod-facts.ts';
 import { PodCache } from './pods.ts';
 import { ProxyCache, projectProxy } from './proxies.ts';
 import { type Reflector, type Source, type Store, startReflector } from './reflector.ts';
@@ -31,6 +31,8 @@ export interface WatchingOptions {
   /** Empty: all. */
   readonly namespaces: readonly string[];
   readonly onKey: (key: Key) => void;
+  /** Called with each pod that will not run again, perhaps more than once. */
+  readonly onPodEnd: (pod: PodFacts) => void;
   readonly onFailure: (kind: WatchedKind) => void;
   readonly logger: Logger;
 }
@@ -38,13 +40,14 @@ export interface WatchingOptions {
 /** Secrets that are begun to be watched at the same time; half of what may be asked at all, so that delivering goes on beside it. */
 const SECRETS_AT_ONCE = 8;
 
-export function startWatching({ cluster, namespaces, onKey, onFailure, logger }: WatchingOptions): Watching {
+export function startWatching(options: WatchingOptions): Watching {
+  const { cluster, namespaces, onKey, onPodEnd, onFailure, logger } = options;
   const failed = (kind: WatchedKind) => (error: unknown) => {
     onFailure(kind);
     logger.warn('Cannot watch; trying again', { kind, error: describeError(error) });
   };
   const proxies = new ProxyCache(onKey);
-  const pods = new PodCache(onKey);
+  const pods = new PodCache(onKey, onPodEnd);
   const starting = createLimiter(SECRETS_AT_ONCE);
   const secrets = new SecretWatches({
     source: (namespace, name) => secretSource<SecretFacts>(cluster, { namespace, name }, projectSecret, starting),
