@@ -364,7 +364,7 @@ export interface StreamProxy {
         /**
          * What kind of OpenAI-compatible server this is; decides which fields it understands.
          */
-        flavor?: 'openai' | 'azure' | 'groq' | 'deepseek' | 'ollama' | 'vllm' | 'mistral' | 'xai';
+        flavor?: 'openai' | 'azure' | 'groq' | 'deepseek' | 'ollama' | 'vllm' | 'mistral' | 'xai' | 'gemini';
         /**
          * Sent as max_tokens to an anthropic upstream, which requires it, when the client sent none.
          */
@@ -749,6 +749,14 @@ export interface StreamProxy {
          * Whether a record of a stream also holds the one answer that the call would have given without streaming. It costs some 6 µs of processor time an event, after the stream's end.
          */
         assemble?: boolean;
+        /**
+         * Whether targets also get progress records while a stream runs: what is known of it so far, with the same id and a rising sequence; the newest replaces the older ones, and the record of the whole is the last. See docs/records.md.
+         */
+        partials?: boolean;
+        /**
+         * How long after the answer's beginning, and after each progress record, the next one is made; from 1s to 24h. It takes longer where nothing came meanwhile, and where many and large ones would cost too much. Only with partials.
+         */
+        partialsEvery?: string;
         /**
          * What is removed from a record before it is written.
          */
@@ -1374,6 +1382,10 @@ export interface SidecarProfile {
        */
       placeholder?: boolean;
     }[];
+    /**
+     * What the sidecar may put on the node's disk at most. Added to its limits where a container of the pod has such a limit: the kubelet evicts a pod that has more on disk than its containers' limits together.
+     */
+    ephemeralStorage?: string;
     /**
      * What is appended to NO_PROXY and no_proxy of each container, comma-separated.
      */

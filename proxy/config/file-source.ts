@@ -55,7 +55,7 @@ async function* events(options: FileSourceOptions, signal: AbortSignal): AsyncGe
     if (!last || !sameOutcome(last, reading.load)) {
       last = reading.load;
       options.report?.(last);
-      yield last.kind === 'loaded' ? { kind: 'loaded', loaded: last.loaded } : last;
+      yield last.kind === 'loaded' ? { kind: 'loaded', loaded: last.loaded, told: options.report !== undefined } : last;
     }
     await changed(options, refs, seen, signal);
   }

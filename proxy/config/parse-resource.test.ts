@@ -26,7 +26,10 @@ async function specOf(text: string): Promise<unknown> {
 test('parseResource() fills in the defaults that the API server fills in', async () => {
   assert.deepEqual(await specOf(GOOD), {
     listen: { port: 8019, debug: 'onRequest', explain: 'onRequest', timeouts: { body: '60s', head: '60s' } },
-    logging: { capture: { assemble: false, maxBodyBytes: '1Mi' }, spool: { maxAge: '24h', maxBytes: '256Mi' } },
+    logging: {
+      capture: { assemble: false, maxBodyBytes: '1Mi', partials: false, partialsEvery: '30s' },
+      spool: { maxAge: '24h', maxBytes: '256Mi' },
+    },
     metrics: { port: 9019 },
     routes: [{ match: {}, name: 'r', upstreams: [{ name: 'u', weight: 1 }] }],
     upstreams: [

@@ -12,7 +12,12 @@ export interface LoadedConfig {
 }
 
 export type ConfigEvent =
-  | { readonly kind: 'loaded'; readonly loaded: LoadedConfig }
+  | {
+      readonly kind: 'loaded';
+      readonly loaded: LoadedConfig;
+      /** Whoever made the source has said already which parts are invalid. */
+      readonly told?: boolean;
+    }
   | { readonly kind: 'rejected'; readonly problems: readonly Problem[] };
 
 export interface ConfigSource {

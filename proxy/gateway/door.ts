@@ -32,6 +32,11 @@ export class Door {
     if (this.#certificate) use(this.#certificate);
   }
 
+  /** What befalls clients while no config is in force: for our own log. */
+  get withoutConfig(): string {
+    return this.#gateway?.tls ? 'no connection can be made' : 'requests get 503';
+  }
+
   /** @returns why this process cannot execute the config; empty when it can */
   problems(loaded: LoadedConfig): readonly Problem[] {
     const { gateway } = loaded.config;

@@ -1,13 +1,16 @@
 /** The tool loop's own metrics. */
 import { Counter, Histogram, type Registry } from 'prom-client';
+import type { McpMeters } from '../tools/mcp-source.ts';
 import type { ToolLoopMeters } from '../tools/rounds.ts';
 import { ROUND_BUCKETS, TOOL_BUCKETS } from './buckets.ts';
 import { BoundedLabel } from './labels.ts';
 
 /** Tools that get a label of their own: servers name them, and may name many. */
 const TOOL_LIMIT = 200;
+/** Servers that get one: a resource may have thousands of routes, and changes. */
+const SERVER_LIMIT = 100;
 
-export function toolMetrics(registry: Registry): ToolLoopMeters {
+export function toolMetrics(registry: Registry): ToolLoopMeters & McpMeters {
   const registers = [registry];
   const names = new BoundedLabel(TOOL_LIMIT);
   const calls = new Counter({
@@ -36,7 +39,15 @@ export function toolMetrics(registry: Registry): ToolLoopMeters {
     labelNames: ['tool'],
     registers,
   });
+  const servers = new BoundedLabel(SERVER_LIMIT);
+  const unlisted = new Counter({
+    name: 'sluice_tool_list_failures_total',
+    help: 'Times that an MCP server could not be asked for its list of tools, by reason: unreachable, timeout, refused (an HTTP status from 400 on) or no_mcp.',
+    labelNames: ['server', 'reason'],
+    registers,
+  });
   return {
+    toolListFailed: (server, reason) => unlisted.inc({ server: servers.value(server), reason }),
     toolCalled(tool, outcome, ms) {
       calls.inc({ tool: names.value(tool), outcome });
       seconds.observe({ tool: names.value(tool) }, ms / 1000);

@@ -116,11 +116,15 @@ function tooFar(what: string, route: string): ProxyError {
   return new ProxyError('too_large', message, { route, status: 413 });
 }
 
-/** A compressed body is opaque to us; it is passed on as it is. */
+/**
+ * A compressed body is opaque to us; it is passed on as it is. On paths of the two dialects the type says little: the APIs
+ * take JSON alone, but for uploads, and `curl -d` calls everything a form.
+ */
 function carriesJson({ head }: IncomingRequest): boolean {
   if (head.method === 'GET' || head.method === 'HEAD') return false;
   if (headerValue(head.rawHeaders, 'content-encoding') !== undefined) return false;
   const type = headerValue(head.rawHeaders, 'content-type');
-  if (type === undefined) return head.dialect !== 'raw';
+  if (head.dialect !== 'raw') return type === undefined || !/^\s*multipart\//i.test(type);
+  if (type === undefined) return false;
   return /^\s*application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i.test(type);
 }

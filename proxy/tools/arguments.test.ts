@@ -27,3 +27,10 @@ test('no pattern makes a text slow, on which a backtracking engine would spend y
 test('a pattern that the engine cannot read refuses nothing', async () => {
   assert.equal((await pattern('^(?=x)x'))('{"a":"y"}').ok, true);
 });
+
+test('arguments that nest deeper than the stack could hold are answered, not thrown', async () => {
+  const read = await argumentReader({ type: 'object', additionalProperties: { $ref: '#' } });
+  const deep = (levels: number): string => `${'{"a":'.repeat(levels)}{}${'}'.repeat(levels)}`;
+  assert.equal(read(deep(100)).ok, true);
+  assert.deepEqual(read(deep(50_000)), { ok: false, problem: 'The arguments nest more than 500 levels deep' });
+});

@@ -1,6 +1,7 @@
 /** A model's arguments against the tool's JSON Schema: what does not fit never reaches the tool, and the model is told why. */
 import type { ValidateFunction } from 'ajv';
 import { linearPatterns } from './linear-patterns.ts';
+import { MOST_LEVELS, nestsTooDeep } from './nesting.ts';
 import type { Json } from './tool.ts';
 
 export type ReadArguments =
@@ -32,6 +33,8 @@ export async function argumentReader(schema: Json): Promise<ArgumentReader> {
 
 function readArguments(text: string, validate: ValidateFunction): ReadArguments {
   let args: unknown;
+  // A schema that names itself is checked level by level.
+  if (nestsTooDeep(text)) return { ok: false, problem: `The arguments nest more than ${MOST_LEVELS} levels deep` };
   try {
     args = text.trim() === '' ? {} : JSON.parse(text);
   } catch {

@@ -1,9 +1,9 @@
 /** Tools of one MCP server, over streamable HTTP: its list is cached and asked for again when it is old or said to have changed. */
 import type { McpServer } from '#contract/compiled-tool-loop.ts';
-import { errorCode } from '../dispatch/attempt.ts';
 import type { Logger } from '../log/logger.ts';
 import { globMatches } from '../route/match.ts';
 import { CONNECT_TIMEOUT_MS, isProtocolError, isSessionLost, McpConnection } from './mcp-connection.ts';
+import { type McpFailureKind, mcpFailure } from './mcp-failure.ts';
 import { mcpResult } from './mcp-result.ts';
 import { type Json, membersOf, type Tool, type ToolResult, type ToolSource } from './tool.ts';
 
@@ -15,18 +15,32 @@ const NO_TIMEOUT_MS = 2 ** 31 - 1;
 const FOREIGN_CHARACTERS = /[^a-zA-Z0-9_-]/g;
 const MOST_NAME_CHARACTERS = 64;
 
+export interface McpMeters {
+  /** A server could not be asked for its list of tools. */
+  toolListFailed(server: string, reason: McpFailureKind): void;
+}
+
+export interface McpServices {
+  readonly logger: Logger;
+  readonly meters: McpMeters;
+}
+
 export class McpSource implements ToolSource {
   readonly #server: McpServer;
   readonly #connection: McpConnection;
   readonly #logger: Logger;
+  readonly #meters: McpMeters;
+  /** What the log was last told: each word of an outage once. */
+  #told: string | undefined;
   #tools: readonly Tool[] | undefined;
   #staleAtMs = 0;
   #failure: Error | undefined;
   #refreshing: Promise<readonly Tool[]> | undefined;
 
-  constructor(server: McpServer, secrets: ReadonlyMap<string, string>, logger: Logger) {
+  constructor(server: McpServer, secrets: ReadonlyMap<string, string>, { logger, meters }: McpServices) {
     this.#server = server;
     this.#logger = logger;
+    this.#meters = meters;
     this.#connection = new McpConnection(server, secrets, () => {
       this.#staleAtMs = 0;
     });
@@ -69,17 +83,30 @@ export class McpSource implements ToolSource {
       const allowed = tools.filter((tool) => this.#allows(tool.name)).sort((a, b) => (a.name < b.name ? -1 : 1));
       this.#tools = allowed.map((tool) => this.#tool(tool));
       this.#staleAtMs = performance.now() + refreshMs;
+      if (this.#told !== undefined) this.#logger.info('MCP server can be asked again', { server: name });
+      this.#told = undefined;
       return this.#tools;
     } catch (error) {
       this.#staleAtMs = performance.now() + RETRY_MS;
-      const problem = errorCode(error);
-      if (this.#tools === undefined) {
-        this.#failure = new Error(`MCP server "${name}" cannot be asked: ${problem}`, { cause: error });
-        throw this.#failure;
-      }
-      this.#logger.warn('List of tools not refreshed; the one before serves', { server: name, error: problem });
-      return this.#tools;
+      const reason = this.#tellFailure(error);
+      if (this.#tools !== undefined) return this.#tools;
+      this.#failure = new Error(`MCP server "${name}" cannot be asked: ${reason}`, { cause: error });
+      throw this.#failure;
     }
+  }
+
+  /** @returns why */
+  #tellFailure(error: unknown): string {
+    const { name, url } = this.#server;
+    const { kind, reason, wayOut } = mcpFailure(error);
+    this.#meters.toolListFailed(name, kind);
+    if (this.#told === reason) return reason;
+    this.#told = reason;
+    const instead = this.#tools === undefined ? 'models do without its tools' : 'the list of before serves';
+    // The rest of a url may hold a key.
+    const facts = { server: name, origin: new URL(url).origin, reason, wayOut };
+    this.#logger.warn(`MCP server cannot be asked for its tools; ${instead}`, facts);
+    return reason;
   }
 
   #allows(toolName: string): boolean {
@@ -100,13 +127,13 @@ export class McpSource implements ToolSource {
     try {
       return await this.#callOnce(name, args, signal);
     } catch (error) {
-      if (!isSessionLost(error) || signal.aborted) throw this.#told(error, signal);
+      if (!isSessionLost(error) || signal.aborted) throw this.#asTold(error, signal);
     }
     try {
       // What was not executed may be called again, in a session of its own.
       return await this.#callOnce(name, args, signal);
     } catch (error) {
-      throw this.#told(error, signal);
+      throw this.#asTold(error, signal);
     }
   }
 
@@ -117,11 +144,11 @@ export class McpSource implements ToolSource {
   }
 
   /** As the model may read it. */
-  #told(error: unknown, signal: AbortSignal): Error {
+  #asTold(error: unknown, signal: AbortSignal): Error {
     if (signal.aborted) return signal.reason as Error;
     const what = isProtocolError(error)
       ? `refused the call: ${error.message}`
-      : `cannot be reached: ${errorCode(error)}`;
+      : `cannot be reached: ${mcpFailure(error).reason}`;
     return new Error(`The tool's server "${this.#server.name}" ${what}`, { cause: error });
   }
 }

@@ -94,3 +94,15 @@ test('a body that is no JSON object is refused before anything is sent', async (
     await assert.rejects(served, (error) => error instanceof ProxyError && error.kind === 'bad_request');
   }
 });
+
+test('a body that nests deeper than the stack could hold is refused, with how deep it may', async () => {
+  const deep = `{"model":"m","messages":[{"role":"user","content":${'['.repeat(50_000)}${']'.repeat(50_000)}}]}`;
+  for (const form of ['messages', 'chat'] as const) {
+    const served = serveToolLoop(
+      request('POST', '/v1/messages', deep),
+      { toolLoop: LOOP, form },
+      { ...SERVICES, turn: () => assert.fail('a turn began') },
+    );
+    await assert.rejects(served, { kind: 'bad_request', message: /at most 500 levels deep to route "all"/ });
+  }
+});

@@ -6,6 +6,7 @@ import { WHOLE_BODY_BYTES } from '../route/long-bodies.ts';
 import type { MatchedRequest } from '../route/read-request.ts';
 import { WholeBody } from '../route/whole-body.ts';
 import { type LoopForm, loopForm, runToolLoop, type ToolLoopOptions } from './loop.ts';
+import { MOST_LEVELS, nestsTooDeep } from './nesting.ts';
 import type { ToolLoopMeters } from './rounds.ts';
 import type { Json, ToolCallReport } from './tool.ts';
 import type { Toolboxes } from './toolboxes.ts';
@@ -63,8 +64,14 @@ function readBody({ body, route }: MatchedRequest): Json {
     const message = `Send at most ${WHOLE_BODY_BYTES} bytes to route "${route.name}": it runs tools, and each turn sends the request again`;
     throw new ProxyError('too_large', message, { route: route.name, status: 413 });
   }
+  const text = sent.kind === 'whole' ? sent.bytes.toString('utf8') : '';
+  // What runs tools walks through the whole conversation.
+  if (nestsTooDeep(text)) {
+    const message = `Send a body that nests at most ${MOST_LEVELS} levels deep to route "${route.name}": it runs tools`;
+    throw new ProxyError('bad_request', message, { route: route.name });
+  }
   try {
-    const value: unknown = JSON.parse(sent.kind === 'whole' ? sent.bytes.toString('utf8') : '');
+    const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
   } catch {
     // Falls through: the parser's own message would quote the body.

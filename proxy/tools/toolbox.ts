@@ -3,7 +3,7 @@ import { type CompiledToolLoop, workspaceToolName } from '#contract/compiled-too
 import type { Logger } from '../log/logger.ts';
 import { type CheckedTool, checkTool } from './checked-tool.ts';
 import { httpTool } from './http-tool.ts';
-import { McpSource } from './mcp-source.ts';
+import { type McpServices, McpSource } from './mcp-source.ts';
 import type { Tool, ToolSource } from './tool.ts';
 import { workspaceTools } from './workspace/tools.ts';
 
@@ -24,7 +24,7 @@ export class Toolbox {
   }
 
   /**
-   * By name, in the order of the sources. A source that cannot be asked is left out and logged: the model does without its tools.
+   * By name, in the order of the sources. A source that cannot be asked has said so, and is left out: the model does without its tools.
    * @throws the signal's reason
    */
   async tools(signal: AbortSignal): Promise<ReadonlyMap<string, CheckedTool>> {
@@ -50,12 +50,7 @@ export class Toolbox {
   async #list(source: ToolSource, signal: AbortSignal): Promise<readonly Tool[]> {
     try {
       return await source.tools(signal);
-    } catch (error) {
-      if (!signal.aborted || (signal.reason as Error).name === 'TimeoutError') {
-        this.#logger.warn('Tools of a source are missing: it cannot be asked for its list', {
-          error: error instanceof Error ? error.message : String(error),
-        });
-      }
+    } catch {
       return [];
     }
   }
@@ -80,14 +75,18 @@ export class Toolbox {
 }
 
 /** @param secrets file name → bare credential */
-export function openToolbox(loop: CompiledToolLoop, secrets: ReadonlyMap<string, string>, logger: Logger): Toolbox {
+export function openToolbox(
+  loop: CompiledToolLoop,
+  secrets: ReadonlyMap<string, string>,
+  services: McpServices,
+): Toolbox {
   const { workspace, maxResultBytes } = loop;
   const fixed: Tool[] = [
     ...(workspace ? workspaceTools(workspace, workspaceToolName) : []),
     ...loop.http.map((config) => httpTool(config, secrets, maxResultBytes)),
   ];
-  const sources = loop.mcpServers.map((server) => new McpSource(server, secrets, logger));
-  return new Toolbox([fixedSource(fixed), ...sources], logger);
+  const sources = loop.mcpServers.map((server) => new McpSource(server, secrets, services));
+  return new Toolbox([fixedSource(fixed), ...sources], services.logger);
 }
 
 function fixedSource(tools: readonly Tool[]): ToolSource {

@@ -1,21 +1,21 @@
 /** The toolboxes in use, one for each distinct tool loop and its credentials: sessions with MCP servers outlive exchanges. */
 import { hash } from 'node:crypto';
 import type { CompiledToolLoop } from '#contract/compiled-tool-loop.ts';
-import type { Logger } from '../log/logger.ts';
+import type { McpServices } from './mcp-source.ts';
 import { openToolbox, type Toolbox } from './toolbox.ts';
 
 export class Toolboxes {
-  readonly #logger: Logger;
+  readonly #services: McpServices;
   readonly #open = new Map<string, Toolbox>();
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
+  constructor(services: McpServices) {
+    this.#services = services;
   }
 
   /** @param secrets file name → bare credential */
   get(loop: CompiledToolLoop, secrets: ReadonlyMap<string, string>): Toolbox {
     const key = keyOf(loop, secrets);
-    const toolbox = this.#open.get(key) ?? openToolbox(loop, secrets, this.#logger);
+    const toolbox = this.#open.get(key) ?? openToolbox(loop, secrets, this.#services);
     this.#open.set(key, toolbox);
     return toolbox;
   }

@@ -53,7 +53,7 @@ test('parseOptions() takes several resolutions, with = in the url', () => {
 test('parseOptions() names every wrong argument and the known options', () => {
   assert.deepEqual(problemsOf('--flie', 'llm.yaml', '--state'), [
     '--flie: Unknown option; use --file, --secrets, --state, --resolve-upstream, --help (npm start -- --help tells more)',
-    'llm.yaml: Put -f before the file: -f llm.yaml',
+    'llm.yaml: Put -- and -f before the file: npm start -- -f llm.yaml',
     '--state: A value is missing after it',
   ]);
   assert.match(

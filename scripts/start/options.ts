@@ -61,7 +61,7 @@ export function parseOptions(args: readonly string[], folder: string = process.c
   const problems = tokens.flatMap((token) => [
     ...(token.kind === 'option' ? optionProblems(token) : []),
     ...(token.kind === 'positional'
-      ? [{ path: token.value, message: `Put -f before the file: -f ${token.value}` }]
+      ? [{ path: token.value, message: `Put -- and -f before the file: npm start -- -f ${token.value}` }]
       : []),
   ]);
   const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);

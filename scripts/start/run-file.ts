@@ -1,15 +1,16 @@
 /** One StreamProxy file, run until a signal: load, start, greet, wait, drain. */
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { CompiledConfig } from '#contract/compiled.ts';
 import { InputError } from '#contract/finding.ts';
 import { startProxy } from '../../proxy/app.ts';
 import { type FileLoad, type FileSourceOptions, fileSource, loadFile } from '../../proxy/config/file-source.ts';
 import { createLogger, type Logger } from '../../proxy/log/logger.ts';
+import { makeDirectory } from '../../proxy/log/make-directory.ts';
+import { StateHold } from '../../proxy/log/state-hold.ts';
 import { readSettings, type Settings } from '../../proxy/settings.ts';
 import { greeting } from './greeting.ts';
 import type { FileRun } from './options.ts';
-import { lockState } from './state-lock.ts';
 import { stopSignals } from './stop-signals.ts';
 
 /** A start that failed for a reason outside of the input; the message is for people. */
@@ -43,14 +44,14 @@ export async function runFile(run: FileRun, hints: (running: Running) => string 
   const { config } = first.loaded;
   const { gateway } = config;
   const settings = { ...settingsSoFar, ...(gateway && { gateway: { tls: gateway.tls !== undefined } }) };
-  await makeState(run.stateDirectory);
-  const unlock = holdState(run.stateDirectory);
-  const proxy = await startProxy({ source: fileSource(source), settings, logger }).catch((error: unknown) => {
+  makeState(run.stateDirectory);
+  const hold = holdState(run.stateDirectory);
+  const proxy = await startProxy({ source: fileSource(source), settings, logger, hold }).catch((error: unknown) => {
     throw portInUse(error, config, settings) ?? hostRefused(error, settings) ?? error;
   });
   secrets = () => proxy.secrets();
   // A config that parses may still be refused, for a CA that is none: the log says so, and the file may be mended.
-  await Promise.race([proxy.ready, stop.first]);
+  const began = await Promise.race([proxy.ready.then(() => true), stop.first.then(() => false)]);
   const running = {
     listenUrl: `${gateway?.tls ? 'https' : 'http'}://${settings.listenHost}:${proxy.listenPort}`,
     metricsUrl: `http://${settings.metricsHost}:${proxy.metricsPort}`,
@@ -58,13 +59,14 @@ export async function runFile(run: FileRun, hints: (running: Running) => string 
   };
   // Records own the standard output when a target writes there.
   const out = config.logging.targets.some((target) => target.kind === 'stdout') ? process.stderr : process.stdout;
-  out.write(
-    `${greeting(running, run)}${hints(running)}\nStop it with Ctrl-C or SIGTERM: exchanges in flight finish first.\n`,
-  );
+  if (began) {
+    out.write(
+      `${greeting(running, run)}${hints(running)}\nStop it with Ctrl-C or SIGTERM: exchanges in flight finish first.\n`,
+    );
+  }
   await stop.first;
   logger.info('Draining', { timeoutMs: settings.drainTimeoutMs });
   await proxy.drain(AbortSignal.any([stop.second, AbortSignal.timeout(settings.drainTimeoutMs)]));
-  unlock();
   return 0;
 }
 
@@ -78,19 +80,18 @@ async function settingsFor(run: FileRun): Promise<Settings> {
   return { ...settings, stateDirectory: run.stateDirectory };
 }
 
-async function makeState(path: string): Promise<void> {
+function makeState(path: string): void {
   try {
-    await mkdir(path, { recursive: true });
+    makeDirectory(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new StartError(`Cannot make the state directory "${path}" (${code}); name another one with --state`);
   }
 }
 
-/** @returns gives it back */
-function holdState(path: string): () => void {
-  const unlock = lockState(path);
-  if (unlock) return unlock;
+function holdState(path: string): StateHold {
+  const hold = new StateHold(path);
+  if (hold.held) return hold;
   throw new StartError(
     `The state directory "${path}" is in use by another proxy; stop that one, or name another with --state`,
   );

@@ -45,6 +45,8 @@ test('the dangling upstream and the missing Secret are conditions with the way o
   assert.match(message, /late-key/);
   const accepted = status.conditions?.find((c) => c.type === 'Accepted');
   assert.equal(accepted?.status, 'True', 'what is written is right; what it names is not there');
+  const { stdout } = await ready.kubectl.try(['-n', stage.namespace, 'get', 'streamproxy', 'llm']);
+  assert.match(stdout, /^NAME +ACCEPTED +RESOLVED +PROGRAMMED .*\nllm +True +False +True /, 'seen at one glance');
 });
 
 test('the good route serves, the bad one answers 503 that names it', async () => {

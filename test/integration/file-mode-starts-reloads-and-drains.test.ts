@@ -19,7 +19,8 @@ interface Folder {
 
 async function folder(t: TestContext): Promise<Folder> {
   const path = await mkdtemp(join(tmpdir(), 'sluice-start-'));
-  t.after(() => rm(path, { recursive: true, force: true }));
+  // The processes that write there are ended after this.
+  t.after(() => rm(path, { recursive: true, force: true, maxRetries: 20 }));
   await mkdir(join(path, 'secrets', 'anthropic'), { recursive: true });
   const file = join(path, 'llm.yaml');
   return { path, file, args: ['-f', file, '--secrets', join(path, 'secrets'), '--state', join(path, 'state')] };
@@ -196,6 +197,35 @@ test('npm start ends with 2 and names every wrong field of the file', async (t) 
   assert.match(started.stderr(), /llm\.yaml: spec\.routes\[1\]\.fallbacks: .*did you mean "fallback"/);
 });
 
+test('npm start names each invalid part of a file once', async (t) => {
+  const { file, args } = await folder(t);
+  await writeFile(
+    file,
+    resource('http://127.0.0.1:1').replace('upstreams: [{name: claude}]', 'upstreams: [{name: clade}]'),
+  );
+  const started = startProcess(t, args);
+  await configInForce(started, 1);
+  await listenUrl(started);
+  for (const text of ['clade', 'has no value under the key']) {
+    assert.equal(started.stderr().split(text).length - 1, 1, started.stderr());
+  }
+});
+
+test('npm start ends with 1 where no state directory can be made, and says so at once', async (t) => {
+  const { file, args } = await folder(t);
+  await writeFile(file, resource('http://127.0.0.1:1'));
+  // In /proc a directory is there and takes no children, as if it were not there itself.
+  for (const [state, code] of [
+    ['/proc/sluice/state', 'ENOENT'],
+    [join(file, 'state'), 'ENOTDIR'],
+  ] as const) {
+    const started = startProcess(t, [...args, '--state', state]);
+    assert.equal(await started.ended(), 1, started.stderr());
+    const said = `Cannot make the state directory "${state}" (${code}); name another one with --state`;
+    assert.ok(started.stderr().includes(said), started.stderr());
+  }
+});
+
 test('npm start ends with 2 at unknown options and names the known ones', async (t) => {
   const started = startProcess(t, ['--flie', 'x.yaml']);
   assert.equal(await started.ended(), 2);
@@ -229,8 +259,9 @@ test('npm start leaves the state directory to the process that has it, and takes
   const first = startProcess(t, args);
   const answer = await ask(await listenUrl(first), 'scripted?hold=3&gate=g');
   const journal = join(path, 'state', 'open.ndjson');
-  const open = await readFile(journal, 'utf8');
-  assert.match(open, /"mark":"opened"/);
+  // Its last mark until the stream goes on.
+  let open = '';
+  while (!open.includes('"mark":"matched"')) open = await readFile(journal, 'utf8');
   const second = startProcess(t, args);
   await second.printed(/^The state directory .*$|"message":"Listening"/m);
   assert.match(second.stderr(), /^The state directory ".*state" is in use by another proxy; .* --state$/m);
@@ -243,6 +274,8 @@ test('npm start leaves the state directory to the process that has it, and takes
   const third = startProcess(t, args);
   await third.printed(/left open/);
   await listenUrl(third);
+  third.child.kill('SIGKILL');
+  await third.ended();
 });
 
 test('npm start ends with 1 at a host that the machine does not have, and names the variable', async (t) => {

@@ -1,5 +1,7 @@
 /** A gateway serves the callers that its resource lists, by token or key; it answers all others in their dialect, and no provider hears of them. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ProxyProcess, post, type SeenRecord, type Spec } from '../support/proxy-process.ts';
 import { type RawAnswer, RawClient } from '../support/raw-client.ts';
@@ -184,4 +186,35 @@ test("a sidecar refuses a gateway's config", async (t) => {
   await Promise.race([sidecar.apply(spec, SECRETS), refusal]);
   await refusal;
   assert.equal((await sidecar.admin('/readyz')).status, 503);
+});
+
+test('a flood of strangers is answered and counted, and fills neither records nor the journal', async (t) => {
+  const gateway = await ProxyProcess.start(spec, { secrets: SECRETS, env: GATEWAY, tokenKeys: first.tokenKeys });
+  t.after(() => gateway.stop());
+  const flood = 300;
+  for (let asked = 0; asked < flood; asked += 50) {
+    const batch = Array.from({ length: 50 }, () => RawClient.send(gateway.listenPort, post('/v1/messages', BODY)));
+    for (const client of await Promise.all(batch)) {
+      assert.equal((await client.answer()).status, 401);
+      client.destroy();
+    }
+  }
+  const { text } = await gateway.admin('/metrics');
+  const counted = Number(/^sluice_exchanges_total\{.*code="401".*\} (\d+)$/m.exec(text)?.[1]);
+  const unrecorded = Number(/^sluice_unrecorded_total (\d+)$/m.exec(text)?.[1]);
+  assert.equal(counted, flood);
+  // 60 at once, and 1 a second while the flood lasts.
+  assert.ok(unrecorded > 0 && unrecorded <= flood - 60, String(unrecorded));
+  for (let record = 0; record < flood - unrecorded; record += 1) {
+    const { end, status } = await gateway.takeRecord();
+    assert.deepEqual([end, status], ['rejected', 401]);
+  }
+  const journal = await readFile(join(gateway.directory, 'open.ndjson'), 'utf8');
+  assert.ok((journal.match(/"mark":"opened"/g) ?? []).length <= flood - unrecorded);
+  // Whoever is known is recorded as ever.
+  const known = await RawClient.send(gateway.listenPort, post('/v1/messages', BODY, 'X-Api-Key: gw-key-of-ci\r\n'));
+  await (await upstream.next()).reply(200, '{}');
+  assert.equal((await known.answer()).status, 200);
+  known.destroy();
+  assert.equal((await gateway.takeRecord()).end, 'complete');
 });

@@ -73,3 +73,23 @@ test('a gateway runs from a file, over TLS, and lets in who has a key', async (t
   started.child.kill('SIGTERM');
   assert.equal(await started.ended(), 0);
 });
+
+test('a gateway without its certificate says that no connection can be made, and takes one as soon as it is there', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-gateway-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const { cert, key } = selfSigned();
+  const secrets = join(folder, 'secrets');
+  for (const name of ['gateway-tls', 'clients', 'provider']) await mkdir(join(secrets, name), { recursive: true });
+  await writeFile(join(secrets, 'clients', 'ci'), 'gw-key');
+  const file = join(folder, 'shared.yaml');
+  await writeFile(file, resource('http://127.0.0.1:1'));
+  const started = startProcess(t, ['-f', file, '--secrets', secrets, '--state', join(folder, 'state')]);
+  const [, listenPort = ''] = await started.printed(/"listenPort":(\d+)/);
+  await started.printed(/Config refused; no connection can be made until one can be used.*put tls\.crt and tls\.key/);
+  await assert.rejects(ask(Number(listenPort), cert, 'gw-key'));
+  assert.doesNotMatch(started.stderr(), /requests get 503/);
+  await writeFile(join(secrets, 'gateway-tls', 'tls.crt'), cert);
+  await writeFile(join(secrets, 'gateway-tls', 'tls.key'), key);
+  await started.printed(/Config in force/);
+  assert.equal(await ask(Number(listenPort), cert, 'wrong'), 401);
+});

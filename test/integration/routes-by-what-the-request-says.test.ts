@@ -134,3 +134,14 @@ test('rewrite.prefix replaces what the pattern names, before the path is joined 
   assert.equal(route, 'search');
   assert.equal(exchange.head.split(' ')[1], '/engine/v3/a%20b/c?q=1&q=2');
 });
+
+test('the model is read whatever type a body of a known API claims, as that of `curl -d`, but for uploads', async () => {
+  const large = '{"model":"claude-opus-4"}';
+  const typed = (path: string, type: string): string =>
+    post(path, large).replace('Content-Type: application/json', `Content-Type: ${type}`);
+  for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'application/json; charset=utf-8']) {
+    const { route, exchange } = await routed(typed('/v1/messages', type));
+    assert.deepEqual([route, exchange.header('content-type'), exchange.body.toString()], ['large', type, large]);
+  }
+  assert.equal((await routed(typed('/v1/messages', 'multipart/form-data; boundary=x'))).route, 'rest');
+});

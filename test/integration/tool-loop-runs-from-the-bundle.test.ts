@@ -36,7 +36,10 @@ test('a bundled toolbox asks an MCP server, checks arguments and calls', async (
       maxResultBytes: 1000,
     },
     new Map([['f', 'key']]),
-    { debug: fail, info: fail, warn: fail, error: fail },
+    {
+      logger: { debug: fail, info: fail, warn: fail, error: fail },
+      meters: { toolListFailed: (server, reason) => assert.fail(`${server} ${reason}`) },
+    },
   );
   const signal = AbortSignal.timeout(20_000);
   const add = (await toolbox.tools(signal)).get('add') ?? assert.fail('the server has no tool');

@@ -50,6 +50,7 @@ function spec(): Spec {
         pacing: { wordDelay: '20ms-20ms' },
       },
       { name: 'translated', match: { models: ['translated'] }, upstreams: [{ name: 'other' }], toolLoop },
+      { name: 'plain', match: { models: ['plain'] }, upstreams: [{ name: 'other' }] },
       { name: 'all', upstreams: [{ name: 'claude' }], fallback: [{ name: 'other' }], toolLoop },
     ],
   };
@@ -145,4 +146,30 @@ test('pacing: translated text comes word by word, native text as it came', async
   assert.ok((await count('paced')) >= 5);
   model.play({ text });
   assert.equal(await count('native'), 2);
+});
+
+test('a request that nests without end is refused on every route that reads it, in the form of its dialect', async () => {
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+  model.play({ text: 'never' });
+  other.play({ text: 'never' });
+  const post = async (path: string, asked: string): Promise<[number, Record<string, unknown>]> => {
+    const body = `{"model":"${asked}","max_tokens":9,"messages":[{"role":"user","content":${deep}}]}`;
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`http://127.0.0.1:${proxy.listenPort}${path}`, { method: 'POST', headers, body });
+    const { error } = (await answer.json()) as { error: Record<string, unknown> };
+    await proxy.takeRecord();
+    return [answer.status, error];
+  };
+  for (const asked of ['any', 'translated']) {
+    for (const path of ['/v1/messages', '/v1/chat/completions']) {
+      const [status, { type, message }] = await post(path, asked);
+      assert.deepEqual([status, type], [400, 'invalid_request_error'], path);
+      assert.match(String(message), /nests at most 500 levels deep to route "(all|translated)": it runs tools/);
+    }
+  }
+  assert.equal((await post('/v1/messages', 'plain'))[0], 400);
+  assert.deepEqual([model.asked.length, other.asked.length], [0, 0]);
+  model.play({ text: 'Still here' });
+  assert.match(textOf(await ask('any')), /Still here/);
+  await proxy.takeRecord();
 });

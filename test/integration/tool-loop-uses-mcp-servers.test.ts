@@ -101,8 +101,10 @@ test('a wrong key, or a server that is gone, leaves the model without its tools 
   model.play({ text: 'Without' });
   assert.equal((await ask()).stop_reason, 'end_turn');
   assert.deepEqual(offered(), []);
-  const line = loop.logged.find((text) => text.includes('cannot be asked for its list')) ?? assert.fail();
+  const line = loop.logged.find((text) => text.includes('cannot be asked for its tools')) ?? assert.fail();
   assert.doesNotMatch(line, /wrong|mcp-test-key/);
+  assert.match(line, /"server":"lab".*"reason":"HTTP 401".*"wayOut":"Put a key that it takes/);
+  assert.ok(loop.counted.includes('list lab refused'), String(loop.counted));
   use({ url: 'http://127.0.0.1:9/mcp' });
   model.play({ text: 'Without' });
   assert.equal((await ask()).stop_reason, 'end_turn');

@@ -30,7 +30,10 @@ export class LoopServer {
   readonly ends: string[] = [];
   readonly secrets = new Map<string, string>();
   readonly logged: string[] = [];
-  readonly #toolboxes = new Toolboxes(createLogger({ write: (line) => this.logged.push(line) }));
+  readonly #toolboxes = new Toolboxes({
+    logger: createLogger({ write: (line) => this.logged.push(line) }),
+    meters: { toolListFailed: (server, reason) => this.counted.push(`list ${server} ${reason}`) },
+  });
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   readonly #upstreamUrl: string;
   #pool: UpstreamPool | undefined;
