@@ -154,6 +154,8 @@ export interface CompiledLogging {
   readonly maxBodyBytes: number;
   /** Whether records of streams also hold the folded answer. */
   readonly assemble: boolean;
+  /** How often a running stream is recorded; absent: only when it is over. */
+  readonly partialsEveryMs?: number;
   readonly redact: readonly Redaction[];
   readonly spoolBytes: number;
   /** How long a record waits for a target at most; more than 0. */

@@ -48,7 +48,7 @@ export const CONDITION_REASONS = {
   podsUnreachable: 'PodsUnreachable',
   /** Every log target takes records again. */
   targetsReady: 'TargetsReady',
-  /** A log target does not take records from some sidecars, where they wait meanwhile. */
+  /** A log target does not take records from some sidecars, where they wait as far as the spool has room. */
   targetFailing: 'TargetFailing',
   /** The config could not be delivered. */
   deliveryFailed: 'DeliveryFailed',

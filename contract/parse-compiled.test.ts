@@ -37,7 +37,7 @@ const RESOURCE: StreamProxy = {
       { name: 'rest', upstreams: [{ name: 'ollama', model: 'llama3.3' }], fallback: [{ name: 'lost' }] },
     ],
     logging: {
-      capture: { redact: [{ header: 'X-A' }, { jsonPath: '$.a[0].b[*]' }, { pattern: '[0-9]{16}' }] },
+      capture: { partials: true, redact: [{ header: 'X-A' }, { jsonPath: '$.a[0].b[*]' }, { pattern: '[0-9]{16}' }] },
       targets: [
         { name: 'out', stdout: {} },
         { name: 'file', file: { path: 'r.ndjson' } },

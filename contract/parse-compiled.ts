@@ -249,6 +249,9 @@ function readLogging(value: unknown, place: Place): CompiledLogging {
   return {
     maxBodyBytes: readWhole(fields['maxBodyBytes'], at(place, 'maxBodyBytes')),
     assemble: fields['assemble'] === true,
+    ...(fields['partialsEveryMs'] !== undefined && {
+      partialsEveryMs: readWhole(fields['partialsEveryMs'], at(place, 'partialsEveryMs')),
+    }),
     redact: readList(fields['redact'], at(place, 'redact'), readRedaction),
     spoolBytes: readWhole(fields['spoolBytes'], at(place, 'spoolBytes')),
     spoolMaxAgeMs: readWhole(fields['spoolMaxAgeMs'], at(place, 'spoolMaxAgeMs')),

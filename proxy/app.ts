@@ -11,12 +11,16 @@ import { Snapshots } from './config/snapshot.ts';
 import type { ConfigEvent, ConfigSource, LoadedConfig } from './config/source.ts';
 import { Door } from './gateway/door.ts';
 import { listenForOwn, withoutOwnEndpoints } from './gateway/own-listener.ts';
+import { Strangers } from './gateway/strangers.ts';
 import { drain } from './listen/drain.ts';
 import { Reception } from './listen/reception.ts';
 import { type Listener, type ListenOptions, listen } from './listen/server.ts';
 import { type ExchangeLog, openLog } from './log/log.ts';
 import type { Logger } from './log/logger.ts';
+import { StateHold } from './log/state-hold.ts';
+import { tellRemainder } from './log/termination-message.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { giveBackAtRest } from './observe/resting-memory.ts';
 import { serve } from './pipeline.ts';
 import { replayPool } from './replay/replay-pool.ts';
 import type { Settings } from './settings.ts';
@@ -28,6 +32,8 @@ export interface ProxyOptions {
   readonly source: ConfigSource;
   readonly settings: Settings;
   readonly logger: Logger;
+  /** Of the state directory; absent: taken here, and waited for while another process has it. */
+  readonly hold?: StateHold;
 }
 
 export interface RunningProxy {
@@ -45,10 +51,11 @@ export interface RunningProxy {
 }
 
 /** Everything that lives as long as the process. */
-function openParts(settings: Settings, logger: Logger) {
+function openParts({ settings, logger, hold = new StateHold(settings.stateDirectory) }: Omit<ProxyOptions, 'source'>) {
   const metrics = createMetrics();
   const { stateDirectory, workload } = settings;
-  const log = openLog({ stateDirectory, metrics, logger, workload, hop: settings.gateway ? 'gateway' : 'sidecar' });
+  const hop = settings.gateway ? 'gateway' : 'sidecar';
+  const log = openLog({ stateDirectory, hold, metrics, logger, workload, hop });
   const snapshots = new Snapshots((upstream, tls) =>
     upstream.replay ? replayPool(upstream.name, upstream.replay, stateDirectory) : openPool(upstream, tls),
   );
@@ -56,7 +63,7 @@ function openParts(settings: Settings, logger: Logger) {
   const status = new ProxyStatus(() => log.targetStates());
   const door = new Door(settings.gateway);
   const reception = new Reception({ logger, metrics });
-  const toolboxes = new Toolboxes(logger);
+  const toolboxes = new Toolboxes({ logger, meters: metrics });
   return { metrics, log, snapshots, health, status, door, reception, toolboxes, logger };
 }
 
@@ -77,15 +84,18 @@ function openHealth(metrics: Metrics, logger: Logger): Health {
 }
 
 /** Starts both listeners; resolves when they accept, whether or not a config is there yet. */
-export async function startProxy({ source, settings, logger }: ProxyOptions): Promise<RunningProxy> {
-  const parts = openParts(settings, logger);
-  const { door, health, log, metrics, snapshots, status } = parts;
+export async function startProxy({ source, ...options }: ProxyOptions): Promise<RunningProxy> {
+  const { settings, logger } = options;
+  const parts = openParts(options);
+  const { door, health, log, metrics, reception, snapshots, status } = parts;
   const stop = new AbortController();
+  stop.signal.addEventListener('abort', giveBackAtRest({ inFlight: () => reception.inFlight }));
   const ready = Promise.withResolvers<void>();
   const intake = new Intake({ ...parts, ready: ready.resolve });
   const events = source.events(stop.signal)[Symbol.asyncIterator]();
   const ports = await choosePorts(settings, events, intake);
   const admin = await serveAdmin({ host: settings.metricsHost, port: ports.metrics, status, metrics });
+  const strangers = new Strangers({ openTap: log.openTap, metrics });
   const serveOwn = ownEndpoints({
     status,
     providers: () => providers(snapshots.config, health),
@@ -93,7 +103,7 @@ export async function startProxy({ source, settings, logger }: ProxyOptions): Pr
   });
   const { listener, closeOwn } = await openDoor(settings, door, {
     port: ports.listen,
-    serve: (incoming) => serve(incoming, { ...parts, openTap: log.openTap }),
+    serve: (incoming) => serve(incoming, { ...parts, openTap: incoming.refusal ? strangers.openTap : log.openTap }),
     headLimitMs: () => (snapshots.config?.listen.timeouts ?? DEFAULT_LISTEN_TIMEOUTS).headMs,
     serveOwn,
   }).catch((error: unknown) => {
@@ -102,7 +112,7 @@ export async function startProxy({ source, settings, logger }: ProxyOptions): Pr
   });
   logger.info('Listening', { listenPort: listener.port, metricsPort: admin.port });
   void follow(events, intake, logger);
-  const stopping: DrainParts = { ...parts, listener, admin, stop, lingerMs: settings.lingerMs, closeOwn };
+  const stopping: DrainParts = { ...parts, listener, admin, stop, settings, closeOwn };
   return {
     listenPort: listener.port,
     metricsPort: admin.port,
@@ -185,12 +195,12 @@ class Intake {
       if (problems.length > 0) this.#refuse(problems);
       else {
         door.open(event.loaded);
-        this.#accept(event.loaded);
+        this.#accept(event.loaded, event.told ?? false);
       }
     }
   }
 
-  #accept({ config, credentials }: LoadedConfig): void {
+  #accept({ config, credentials }: LoadedConfig, told: boolean): void {
     const { health, log, logger, metrics, status, toolboxes } = this.#parts;
     const upstreams = config.upstreams.flatMap((u) => (u.kind === 'valid' ? [[u.name, u.origin] as const] : []));
     log.configure(config, credentials);
@@ -202,7 +212,7 @@ class Intake {
     void toolboxes.retain(loops, credentials);
     const clients = config.gateway?.clients ?? [];
     for (const part of [...config.upstreams, ...config.routes, ...config.logging.targets, ...clients]) {
-      if (part.kind === 'invalid')
+      if (part.kind === 'invalid' && !told)
         logger.warn('Part of the config is invalid', { part: part.name, problem: part.message });
     }
     logger.info('Config in force', { revision: config.revision, generation: config.generation });
@@ -210,10 +220,11 @@ class Intake {
   }
 
   #refuse(problems: readonly Problem[]): void {
-    const { logger, metrics, status } = this.#parts;
+    const { door, logger, metrics, status } = this.#parts;
     status.refused(problems);
     metrics.configLoaded(status.revision, false);
-    if (status.revision === '') logger.warn('Config refused; requests get 503 until one can be used', { problems });
+    if (status.revision === '')
+      logger.warn(`Config refused; ${door.withoutConfig} until one can be used`, { problems });
     else logger.warn('Config refused; the one before stays in force', { revision: status.revision, problems });
   }
 }
@@ -235,7 +246,8 @@ interface DrainParts {
   readonly snapshots: Snapshots;
   readonly status: ProxyStatus;
   readonly stop: AbortController;
-  readonly lingerMs: number;
+  readonly settings: Settings;
+  readonly logger: Logger;
   readonly closeOwn: (() => void) | undefined;
 }
 
@@ -243,13 +255,17 @@ interface DrainParts {
 const LOG_FLUSH_MS = 3_000;
 
 async function drainAll(parts: DrainParts, signal: AbortSignal): Promise<void> {
+  const { log, logger, settings } = parts;
+  const { lingerMs, terminationMessageFile: path } = settings;
+  const told = tellRemainder({ path, states: () => log.targetStates(), logger });
   parts.status.drain();
   // A gateway is still sent requests while the cluster learns that it leaves.
   parts.listener.leave();
-  if (parts.lingerMs > 0) await delay(parts.lingerMs, undefined, { signal }).catch(() => undefined);
+  if (lingerMs > 0) await delay(lingerMs, undefined, { signal }).catch(() => undefined);
   await drain(parts.listener, signal);
   parts.stop.abort();
-  await parts.log.close(AbortSignal.timeout(LOG_FLUSH_MS));
+  await log.close(AbortSignal.timeout(LOG_FLUSH_MS));
+  told();
   parts.snapshots.close();
   await parts.toolboxes.close();
   // Last of all, so that the counts of the flush can still be scraped.

@@ -21,6 +21,8 @@ export interface Settings {
   readonly gatewayTokenFile: string;
   /** Longest wait for exchanges in flight after SIGTERM. */
   readonly drainTimeoutMs: number;
+  /** The container's termination message, for what is not delivered when the process ends; absent: it is not written. */
+  readonly terminationMessageFile?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Who we run for, for records; what is unknown is absent. */
   readonly workload: { readonly namespace?: string; readonly pod?: string; readonly node?: string };
@@ -59,6 +61,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>> =
     ...(metricsPort !== undefined && { metricsPort }),
     metricsHost: env['SLUICE_METRICS_HOST'] || '0.0.0.0',
     drainTimeoutMs: drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS,
+    ...(env['SLUICE_TERMINATION_MESSAGE_FILE'] && { terminationMessageFile: env['SLUICE_TERMINATION_MESSAGE_FILE'] }),
     logLevel: logLevel ?? 'info',
     workload: {
       ...(env['SLUICE_POD_NAMESPACE'] && { namespace: env['SLUICE_POD_NAMESPACE'] }),

@@ -9,13 +9,16 @@ type Logging = NonNullable<StreamProxy['spec']['logging']>;
 type RedactEntry = NonNullable<NonNullable<Logging['capture']>['redact']>[number];
 
 const MIB = 1024 ** 2;
-const DEFAULTS = { maxBodyBytes: MIB, spoolBytes: 256 * MIB, spoolMaxAgeMs: 24 * 3_600_000 };
+const DEFAULTS = { maxBodyBytes: MIB, spoolBytes: 256 * MIB, spoolMaxAgeMs: 24 * 3_600_000, partialsEveryMs: 30_000 };
 
 export function compileLogging(spec: StreamProxy['spec'], findings: readonly Finding[]): CompiledLogging {
   const logging = spec.logging ?? {};
   return {
     maxBodyBytes: parseBytes(logging.capture?.maxBodyBytes ?? '1Mi') ?? DEFAULTS.maxBodyBytes,
     assemble: logging.capture?.assemble ?? false,
+    ...(logging.capture?.partials && {
+      partialsEveryMs: parseDurationMs(logging.capture.partialsEvery ?? '30s') ?? DEFAULTS.partialsEveryMs,
+    }),
     redact: (logging.capture?.redact ?? []).flatMap(compileRedaction),
     spoolBytes: parseBytes(logging.spool?.maxBytes ?? '256Mi') ?? DEFAULTS.spoolBytes,
     spoolMaxAgeMs: parseDurationMs(logging.spool?.maxAge ?? '24h') ?? DEFAULTS.spoolMaxAgeMs,

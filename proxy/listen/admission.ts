@@ -7,6 +7,10 @@ export const RETRY_AFTER_S = 1;
 export class Admission {
   #inFlight = 0;
 
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
   /**
    * Counts an exchange in.
    * @param limit undefined: none

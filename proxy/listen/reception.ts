@@ -39,6 +39,11 @@ export class Reception {
     });
   }
 
+  /** Exchanges that are being served. */
+  get inFlight(): number {
+    return this.#admission.inFlight;
+  }
+
   /** Whether an upstream has as many exchanges in flight as it may have. */
   readonly atLimit = (upstream: ValidUpstream): boolean => this.#load.atLimit(upstream);
 

@@ -1,6 +1,6 @@
 /** A captured body as a record shows it: decoded, cut at a character, redacted by path, as text or base64. */
 import { isUtf8 } from 'node:buffer';
-import type { BodyCapture } from './capture.ts';
+import type { CapturedBody } from './capture.ts';
 import { decodeBody, encodingsOf } from './decode.ts';
 import { type JsonPath, redactJsonPaths } from './redact/json-path.ts';
 
@@ -46,7 +46,7 @@ export interface ReadableBody {
 
 /** @returns undefined when the encoding is unknown or the bytes are not of it */
 export async function readBody(
-  capture: BodyCapture,
+  capture: CapturedBody,
   contentEncoding: string | undefined,
   limitBytes: number,
 ): Promise<ReadableBody | undefined> {
@@ -59,7 +59,7 @@ export async function readBody(
 }
 
 /** @param readable what `readBody` made of the same capture */
-export function draftBody(capture: BodyCapture, readable: ReadableBody | undefined, rules: BodyRules): BodyDraft {
+export function draftBody(capture: CapturedBody, readable: ReadableBody | undefined, rules: BodyRules): BodyDraft {
   const size = { bytes: capture.sizeBytes, sha256: capture.sha256() };
   if (readable === undefined) {
     if (rules.redacts) {

@@ -52,3 +52,25 @@ test('BodyCapture gives its part of the budget back', () => {
   capture.release();
   assert.equal(budget.leftBytes, 1000);
 });
+
+test('BodyCapture.snapshot() holds what there was, whatever comes after it, and leaves the capture as it was', () => {
+  for (const limitBytes of [Number.MAX_SAFE_INTEGER, 10_000]) {
+    const chunks = chunksOf(3);
+    const capture = new BodyCapture(limitBytes, new CaptureBudget(Number.MAX_SAFE_INTEGER));
+    const snapshots = chunks.map((chunk) => {
+      capture.push(chunk);
+      return capture.snapshot();
+    });
+    for (const [index, snapshot] of snapshots.entries()) {
+      const whole = Buffer.concat(chunks.slice(0, index + 1));
+      assert.equal(snapshot.sizeBytes, whole.length);
+      assert.ok(snapshot.keptBytes === whole.length || snapshot.keptBytes >= limitBytes);
+      assert.deepEqual(snapshot.bytes(), whole.subarray(0, snapshot.keptBytes));
+      assert.equal(snapshot.sha256(), digest(chunks.slice(0, index + 1)));
+    }
+    assert.equal(capture.sha256(), digest(chunks));
+    const last = capture.snapshot();
+    capture.release();
+    assert.equal(last.bytes().length, last.keptBytes, 'also when the capture is over');
+  }
+});

@@ -30,6 +30,9 @@ export class CaptureBudget {
   }
 }
 
+/** What a body is read from: a capture that is over, or what one held at some moment. */
+export type CapturedBody = Pick<BodyCapture, 'sizeBytes' | 'keptBytes' | 'bytes' | 'sha256'>;
+
 export class BodyCapture {
   readonly #limitBytes: number;
   readonly #budget: CaptureBudget;
@@ -41,6 +44,8 @@ export class BodyCapture {
   #sizeBytes = 0;
   /** Runs only once the body exceeds what is kept; until then the digest is taken at the end, off the byte's way. */
   #hash: Hash | undefined;
+  /** What a snapshot found; a request's body seldom grows any more while its answer is under way. */
+  #digest: { readonly sizeBytes: number; readonly hex: string } | undefined;
 
   /** @param limitBytes how much is kept; chunks are kept whole, so that it can be exceeded by less than one chunk */
   constructor(limitBytes: number, budget: CaptureBudget) {
@@ -87,8 +92,26 @@ export class BodyCapture {
     return all;
   }
 
+  /** What there is by now, in the same memory; the capture goes on. */
+  snapshot(): CapturedBody {
+    this.#closeSlab();
+    const pieces = [...this.#pieces];
+    const [sizeBytes, keptBytes, hash] = [this.#sizeBytes, this.#keptBytes, this.#hash?.copy()];
+    let all: Buffer | undefined;
+    const bytes = (): Buffer => (all ??= Buffer.concat(pieces, keptBytes));
+    const sha256 = (): string => {
+      if (this.#digest?.sizeBytes !== sizeBytes) {
+        const hex = (hash ?? createHash('sha256').update(bytes())).digest('hex');
+        this.#digest = { sizeBytes, hex };
+      }
+      return this.#digest.hex;
+    };
+    return { sizeBytes, keptBytes, bytes, sha256 };
+  }
+
   /** Digest of the whole body, kept or not. Call once, when the body is over. */
   sha256(): string {
+    if (this.#digest?.sizeBytes === this.#sizeBytes) return this.#digest.hex;
     const hash = this.#hash ?? createHash('sha256').update(this.bytes());
     return hash.digest('hex');
   }

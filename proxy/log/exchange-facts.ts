@@ -1,9 +1,9 @@
-/** Everything that a tap gathered of one exchange: what the record is made of, once the exchange has ended. */
+/** Everything that a tap gathered of one exchange: what its record is made of. */
 import type { AnswerHead, Attempt, RequestFacts, RequestHead, ToolCall } from '../exchange.ts';
 import type { StreamEnd } from '../stream/end.ts';
 import type { Usage } from '../stream/scan/usage.ts';
 import type { Arrivals } from './arrivals.ts';
-import type { BodyCapture } from './capture.ts';
+import type { BodyCapture, CapturedBody } from './capture.ts';
 import type { LogRules } from './rules.ts';
 
 /** Milliseconds on the clock of `performance.now()`; absent: it never came to that. */
@@ -19,7 +19,8 @@ export interface ExchangeTimes {
   endedAt: number;
 }
 
-export interface ExchangeFacts {
+/** What is known at some moment. */
+export interface FactsSoFar {
   readonly head: RequestHead;
   /** The rules in force when the exchange began. */
   readonly rules: LogRules;
@@ -28,16 +29,27 @@ export interface ExchangeFacts {
   readonly attempts: readonly Attempt[];
   readonly toolCalls: readonly ToolCall[];
   readonly answer: AnswerHead | undefined;
-  readonly requestBody: BodyCapture;
-  readonly responseBody: BodyCapture;
+  readonly requestBody: CapturedBody;
+  readonly responseBody: CapturedBody;
   /** Of the response body's chunks. */
-  readonly arrivals?: Arrivals;
-  readonly times: Readonly<ExchangeTimes>;
+  readonly arrivals?: Pick<Arrivals, 'since'>;
+  readonly times: Readonly<Partial<ExchangeTimes>>;
   readonly contentEvents: number;
   /** As read along the stream; a plain answer's come from its body. */
   readonly model: string | undefined;
   readonly usage: Usage | undefined;
-  readonly end: StreamEnd;
+  /** Absent: the exchange is not over. */
+  readonly end?: StreamEnd;
   /** Sent to the client; 0 when none was. */
   readonly status: number;
+  /** Of this state of the record; absent: progress is not recorded. */
+  readonly sequence?: number;
+}
+
+/** What is known in the end. */
+export interface ExchangeFacts extends FactsSoFar {
+  readonly requestBody: BodyCapture;
+  readonly responseBody: BodyCapture;
+  readonly times: Readonly<ExchangeTimes>;
+  readonly end: StreamEnd;
 }

@@ -15,6 +15,8 @@ export interface JournalEntry {
   readonly model?: string;
   readonly agent?: string;
   readonly stream?: boolean;
+  /** Sequence of the last record that left while the stream was running. */
+  readonly partial?: number;
   /** Present when it had ended, and only its record did not get away. */
   readonly end?: StreamEndKind;
   readonly status?: number;
@@ -64,6 +66,10 @@ function merged(
         ...(typeof agent === 'string' ? { agent } : {}),
         ...(typeof stream === 'boolean' ? { stream } : {}),
       };
+    case 'partial': {
+      const { sequence } = mark;
+      return typeof sequence === 'number' && Number.isSafeInteger(sequence) ? { ...known, partial: sequence } : known;
+    }
     case 'ended': {
       const kind = STREAM_ENDS.find((name) => name === end);
       if (kind === undefined || typeof status !== 'number' || typeof afterMs !== 'number') return known;

@@ -70,6 +70,19 @@ describe('Journal', () => {
     assert.deepEqual(failures, []);
   });
 
+  it('tells the sequence of the last record that left while the stream ran, and rewrites no line of those before', () => {
+    const journal = open();
+    journal.recover();
+    journal.now(opened('a'));
+    for (let sequence = 0; sequence < 50; sequence++) journal.now({ mark: 'partial', id: 'a', sequence });
+    journal.soon({ mark: 'ended', id: 'a', end: 'complete', status: 200, afterMs: 12 });
+    journal.close();
+    assert.equal(readFileSync(file(), 'utf8').split('\n').length, 4);
+    const [entry] = open().recover();
+    assert.deepEqual([entry?.partial, entry?.end], [49, 'complete']);
+    assert.deepEqual(failures, []);
+  });
+
   it('stays bounded: it is rewritten with what is open', () => {
     const journal = open();
     journal.recover();

@@ -3,11 +3,13 @@
  * it goes on. Lines go to the page cache, without fsync: they outlive this process however it ends, not the node. What a start
  * finds unclosed are the exchanges that the process before took with it.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dialect } from '#contract/dialect.ts';
+import { JOURNAL_BYTES } from '#contract/disk-bounds.ts';
 import type { StreamEndKind } from '#contract/stream-end.ts';
 import { type JournalEntry, readEntries } from './journal-entries.ts';
+import { makeDirectory } from './make-directory.ts';
 
 export const JOURNAL_FILE = 'open.ndjson';
 
@@ -32,6 +34,8 @@ export type JournalMark =
       readonly agent?: string;
       readonly stream: boolean;
     }
+  /** This state of its record is about to leave for the targets, while the stream goes on. */
+  | { readonly mark: 'partial'; readonly id: string; readonly sequence: number }
   | {
       readonly mark: 'ended';
       readonly id: string;
@@ -44,8 +48,6 @@ export type JournalMark =
 
 /** Beyond this the journal is rewritten with what is still open, and the limit grows with that. */
 const COMPACT_BYTES = 4 * 1024 * 1024;
-/** A journal is read from its end when something made it longer than it can become. */
-const READ_BYTES = 64 * 1024 * 1024;
 const REOPEN_MS = 5000;
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 
@@ -53,6 +55,7 @@ export class Journal {
   readonly #directory: string;
   readonly #path: string;
   readonly #onFailure: (error: unknown) => void;
+  readonly #mayWrite: () => boolean;
   /** Lines of the exchanges that are open, to rewrite the journal from. */
   readonly #open = new Map<string, string>();
   #descriptor: number | undefined;
@@ -64,8 +67,12 @@ export class Journal {
   /** Whether a failed write may have left half a line. */
   #torn = false;
 
-  /** @param onFailure told of each line that could not be written; exchanges go on without */
-  constructor(stateDirectory: string, onFailure: (error: unknown) => void) {
+  /**
+   * @param onFailure told of each line that could not be written; exchanges go on without
+   * @param mayWrite whether the directory is ours; while it is another process's the journal is neither read nor written
+   */
+  constructor(stateDirectory: string, onFailure: (error: unknown) => void, mayWrite: () => boolean = () => true) {
+    this.#mayWrite = mayWrite;
     this.#directory = stateDirectory;
     this.#path = join(stateDirectory, JOURNAL_FILE);
     this.#onFailure = onFailure;
@@ -73,8 +80,9 @@ export class Journal {
 
   /** Reads what an earlier process left open; those entries stay in the journal until they are closed. */
   recover(): readonly JournalEntry[] {
+    if (!this.#mayWrite()) return [];
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      makeDirectory(this.#directory);
       const { entries, lines } = readEntries(readTail(this.#path));
       for (const [id, text] of lines) this.#open.set(id, text);
       this.#compact();
@@ -116,7 +124,7 @@ export class Journal {
   close(): void {
     this.flush();
     try {
-      this.#compact();
+      if (this.#mayWrite()) this.#compact();
     } catch (error) {
       this.#onFailure(error);
     }
@@ -128,16 +136,23 @@ export class Journal {
   #keep(mark: JournalMark): void {
     const line = `${JSON.stringify(mark)}\n`;
     if (mark.mark === 'closed') this.#open.delete(mark.id);
-    else this.#open.set(mark.id, (this.#open.get(mark.id) ?? '') + line);
+    else this.#open.set(mark.id, this.#before(mark) + line);
     this.#pending += line;
+  }
+
+  /** The exchange's earlier lines. Of progress the last line is enough, or a stream of days would have thousands of them. */
+  #before({ mark, id }: JournalMark): string {
+    const lines = this.#open.get(id) ?? '';
+    return mark === 'partial' ? lines.replace(/^\{"mark":"partial".*\n/m, '') : lines;
   }
 
   #opened(): number {
     if (this.#descriptor !== undefined) return this.#descriptor;
+    if (!this.#mayWrite()) throw new Error('Cannot open the journal: another process has the state directory');
     if (performance.now() < this.#reopenAtMs)
       throw new Error('Cannot open the journal; it is tried again in a few seconds');
     this.#reopenAtMs = performance.now() + REOPEN_MS;
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    makeDirectory(this.#directory);
     this.#descriptor = openSync(this.#path, APPEND, 0o600);
     return this.#descriptor;
   }
@@ -173,6 +188,7 @@ function writeWhole(descriptor: number, text: string): number {
   return bytes.length;
 }
 
+/** A journal is read from its end when something made it longer than it can become. */
 function readTail(path: string): string {
   let descriptor: number;
   try {
@@ -183,7 +199,7 @@ function readTail(path: string): string {
   }
   try {
     const { size } = fstatSync(descriptor);
-    const bytes = Buffer.alloc(Math.min(size, READ_BYTES));
+    const bytes = Buffer.alloc(Math.min(size, JOURNAL_BYTES));
     const read = readSync(descriptor, bytes, 0, bytes.length, size - bytes.length);
     return bytes.toString('utf8', 0, read);
   } finally {

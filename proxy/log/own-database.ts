@@ -62,6 +62,14 @@ function check(db: DatabaseSync, { what }: DatabaseKind): void {
   if (found !== 'ok') throw new UnusableDatabaseError(`Cannot use the ${what}: ${String(found)}`);
 }
 
+export function rollBack(db: DatabaseSync): void {
+  try {
+    if (db.isTransaction) db.exec('ROLLBACK');
+  } catch {
+    // The failure that brought us here is the one to tell.
+  }
+}
+
 /** What a failed call of SQLite means for the file. */
 export type DatabaseFailure = 'unusable' | 'disk' | 'other';
 

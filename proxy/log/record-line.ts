@@ -1,16 +1,16 @@
 /** A record as the line that targets get: one that is too long for them leaves out its bodies' content, and says so. */
-import type { ExchangeRecord, RecordedMessage } from './record.ts';
+import type { LoggedRecord, RecordedMessage } from './record.ts';
 
-type Response = NonNullable<ExchangeRecord['response']>;
+type Response = NonNullable<LoggedRecord['response']>;
 
 /**
  * Escapes make six bytes of one. What is longer takes targets' threads, which parse it and write it into another form, to the end
  * of their memory, and a thread that ends there may end the process.
  */
-const MOST_BYTES = 64 * 1024 ** 2;
+export const LONGEST_LINE_BYTES = 64 * 1024 ** 2;
 
 /** @returns the line with its newline */
-export function recordLine(record: ExchangeRecord, mostBytes = MOST_BYTES): Buffer {
+export function recordLine(record: LoggedRecord, mostBytes = LONGEST_LINE_BYTES): Buffer {
   const whole = written(record);
   if (whole !== undefined && whole.length <= mostBytes) return whole;
   const { request, response } = record;
@@ -22,7 +22,7 @@ export function recordLine(record: ExchangeRecord, mostBytes = MOST_BYTES): Buff
 }
 
 /** @returns undefined for a text that is longer than any may be */
-function written(record: ExchangeRecord): Buffer | undefined {
+function written(record: LoggedRecord): Buffer | undefined {
   try {
     return lineOf(record);
   } catch (error) {
@@ -31,7 +31,7 @@ function written(record: ExchangeRecord): Buffer | undefined {
   }
 }
 
-function lineOf(record: ExchangeRecord): Buffer {
+function lineOf(record: LoggedRecord): Buffer {
   return Buffer.from(`${JSON.stringify(record)}\n`);
 }
 

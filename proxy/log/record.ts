@@ -6,7 +6,7 @@ import type { Usage } from '../stream/scan/usage.ts';
 import type { JsonObject } from '../translate/translator.ts';
 import type { RecordedArrivals } from './arrivals.ts';
 import { type BodyDraft, finishBody, type RecordedBody } from './body.ts';
-import type { ExchangeFacts, ExchangeTimes } from './exchange-facts.ts';
+import type { ExchangeTimes, FactsSoFar } from './exchange-facts.ts';
 import { type RecordedHeaders, recordHeaders, recordTarget } from './headers.ts';
 import { scrubText } from './scrub.ts';
 import type { Workload } from './workload.ts';
@@ -23,7 +23,8 @@ export interface RecordIdentity {
 
 type Moment = 'received' | 'firstByte' | 'delivered' | 'firstContent' | 'lastByte' | 'ended';
 
-export interface ExchangeRecord {
+/** What is known of an exchange at any moment. */
+export interface LoggedRecord {
   readonly version: typeof RECORD_VERSION;
   /** Of this record: each hop has its own. */
   readonly id: string;
@@ -36,6 +37,8 @@ export interface ExchangeRecord {
   readonly chained?: true;
   /** Present when a later start found the exchange in the journal: what is known is what had been written down by then. */
   readonly recovered?: true;
+  /** Which state of the record this is, where a running stream is recorded, too: the highest replaces the others. */
+  readonly sequence?: number;
   readonly revision?: string;
   readonly workload: Workload;
   /** Wall clock, ISO 8601 in UTC. */
@@ -54,11 +57,6 @@ export interface ExchangeRecord {
   readonly toolCalls?: readonly RecordedToolCall[];
   /** Status sent to the client; 0 when none was. */
   readonly status: number;
-  readonly end: StreamEndKind;
-  /** For `idle`: who stalled. */
-  readonly side?: 'client' | 'upstream';
-  /** For people: what was seen, such as `ECONNRESET`. */
-  readonly detail?: string;
   readonly usage?: Usage & { readonly partial: boolean };
   readonly contentEvents?: number;
   readonly request: RecordedMessage & { readonly method: string; readonly target: string };
@@ -69,6 +67,20 @@ export interface ExchangeRecord {
   };
   /** How many places were replaced as the config asks. */
   readonly redactions: { readonly headers: number; readonly jsonPaths: number; readonly patterns: number };
+}
+
+/** Of an exchange that is over. */
+export interface ExchangeRecord extends LoggedRecord {
+  readonly end: StreamEndKind;
+  /** For `idle`: who stalled. */
+  readonly side?: 'client' | 'upstream';
+  /** For people: what was seen, such as `ECONNRESET`. */
+  readonly detail?: string;
+}
+
+/** Of a stream that is still running: a record of the same id and a higher sequence follows. */
+export interface PartialRecord extends LoggedRecord {
+  readonly partial: true;
 }
 
 export interface RecordedAttempt {
@@ -105,10 +117,23 @@ export interface RecordParts {
 
 /** Puts a record together; pure. */
 export function buildRecord(
-  facts: ExchangeFacts,
+  facts: FactsSoFar,
+  parts: RecordParts,
+  identity: RecordIdentity,
+): ExchangeRecord | PartialRecord {
+  const { end } = facts;
+  if (end === undefined) return recordWith({ partial: true } as const, facts, parts, identity);
+  const { kind, side, detail } = end;
+  const ending = { end: kind, ...present('side', side), ...present('detail', detail && scrubText(detail)) };
+  return recordWith(ending, facts, parts, identity);
+}
+
+function recordWith<Ending extends object>(
+  ending: Ending,
+  facts: FactsSoFar,
   parts: RecordParts,
   { hop, workload }: RecordIdentity,
-): ExchangeRecord {
+): LoggedRecord & Ending {
   const { head, rules, request, answer, end } = facts;
   const sent = recordHeaders(head.rawHeaders, rules.secretHeaders, rules.redactHeaders);
   const got = recordHeaders(answer?.rawHeaders ?? [], rules.secretHeaders, rules.redactHeaders);
@@ -118,6 +143,7 @@ export function buildRecord(
     version: RECORD_VERSION,
     id: head.id,
     ...chainOf(facts, hop, upstream),
+    ...present('sequence', facts.sequence),
     ...present('revision', rules.revision === '' ? undefined : rules.revision),
     workload,
     ...moments(head.receivedAt, head.receivedAtEpochMs, facts.times),
@@ -130,10 +156,8 @@ export function buildRecord(
     attempts: facts.attempts.map((attempt) => recordAttempt(attempt, head.receivedAt)),
     ...toolCalls(facts),
     status: facts.status,
-    end: end.kind,
-    ...present('side', end.side),
-    ...present('detail', end.detail && scrubText(end.detail)),
-    ...present('usage', parts.usage && { ...parts.usage, partial: end.kind !== 'complete' }),
+    ...ending,
+    ...present('usage', parts.usage && { ...parts.usage, partial: end?.kind !== 'complete' }),
     ...present('contentEvents', facts.contentEvents > 0 ? facts.contentEvents : undefined),
     request: {
       method: head.method,
@@ -153,10 +177,10 @@ export function buildRecord(
 }
 
 function chainOf(
-  { head, rules }: ExchangeFacts,
+  { head, rules }: FactsSoFar,
   hop: Hop,
   upstream: string | undefined,
-): Pick<ExchangeRecord, 'exchange' | 'hop' | 'caller' | 'chained'> {
+): Pick<LoggedRecord, 'exchange' | 'hop' | 'caller' | 'chained'> {
   return {
     exchange: head.exchange ?? head.id,
     hop,
@@ -181,11 +205,11 @@ function recordAttempt({ startedAt, endedAt, detail, ...rest }: Attempt, receive
 function redactions(
   { requestBody, responseBody, patternsReplaced }: RecordParts,
   headers: number,
-): ExchangeRecord['redactions'] {
+): LoggedRecord['redactions'] {
   return { headers, jsonPaths: requestBody.draft.redacted + responseBody.draft.redacted, patterns: patternsReplaced };
 }
 
-function toolCalls({ toolCalls: calls, head }: ExchangeFacts): Pick<ExchangeRecord, 'toolCalls'> {
+function toolCalls({ toolCalls: calls, head }: FactsSoFar): Pick<LoggedRecord, 'toolCalls'> {
   return calls.length === 0 ? {} : { toolCalls: calls.map((call) => recordCall(call, head)) };
 }
 
@@ -196,8 +220,8 @@ function recordCall({ startedAt, endedAt, ...rest }: ToolCall, { receivedAt }: R
 function moments(
   receivedAt: number,
   epochMs: number,
-  times: Readonly<ExchangeTimes>,
-): Pick<ExchangeRecord, 'times' | 'offsetsMs'> {
+  times: Readonly<Partial<ExchangeTimes>>,
+): Pick<LoggedRecord, 'times' | 'offsetsMs'> {
   const iso: { [Name in Moment]?: string } = { received: new Date(epochMs).toISOString() };
   const offsetsMs: { [Name in Exclude<Moment, 'received'>]?: number } = {};
   const add = (name: Exclude<Moment, 'received'>, at: number | undefined): void => {

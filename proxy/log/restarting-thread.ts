@@ -1,5 +1,6 @@
 /** A worker thread of the log as its owner sees it: started, asked, heard, and started again when it ended unasked. */
 import { Worker } from 'node:worker_threads';
+import { epochOffsetMs } from './steady-clock.ts';
 
 export interface ThreadEvents<Reply> {
   readonly reply: (reply: Reply) => void;
@@ -13,6 +14,8 @@ export interface ThreadOptions {
   /** The worker's program. */
   readonly url: URL;
   readonly stateDirectory: string;
+  /** Pause before it is started again for the first time; doubled each time. @default 500 */
+  readonly restartFirstMs?: number;
   /** Longest pause before it is started again. */
   readonly restartLastMs: number;
   /** Must have happened before it starts; absent: it starts at once. */
@@ -29,13 +32,14 @@ export class RestartingThread<Request, Reply> {
   readonly #options: ThreadOptions;
   readonly #events: ThreadEvents<Reply>;
   #worker: Worker | undefined;
-  #restartMs = RESTART_FIRST_MS;
+  #restartMs: number;
   #restart: NodeJS.Timeout | undefined;
   #greeted = false;
   #closed = false;
 
   constructor(options: ThreadOptions, events: ThreadEvents<Reply>) {
     this.#options = options;
+    this.#restartMs = options.restartFirstMs ?? RESTART_FIRST_MS;
     this.#events = events;
     if (options.after === undefined) this.#start();
     else void options.after.then(() => this.#start());
@@ -70,7 +74,7 @@ export class RestartingThread<Request, Reply> {
     let worker: Worker;
     try {
       worker = new Worker(url, {
-        workerData: { stateDirectory },
+        workerData: { stateDirectory, epochOffsetMs },
         resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
       });
     } catch (error) {
@@ -90,7 +94,7 @@ export class RestartingThread<Request, Reply> {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
       this.#greeted = false;
-      if (performance.now() - startedAt > WELL_MS) this.#restartMs = RESTART_FIRST_MS;
+      if (performance.now() - startedAt > WELL_MS) this.#restartMs = this.#options.restartFirstMs ?? RESTART_FIRST_MS;
       this.#again(failure);
     });
     this.#worker = worker;

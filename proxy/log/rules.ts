@@ -8,6 +8,8 @@ export interface LogRules {
   readonly bodies: BodyRules;
   /** Whether a record of a stream also holds the folded answer. */
   readonly assemble: boolean;
+  /** How often a running stream is recorded; absent: only when it is over. */
+  readonly partialsEveryMs?: number;
   /** RE2 patterns whose matches in bodies are hidden. */
   readonly patterns: readonly string[];
   /** Lower-case names of headers whose values are hidden. */
@@ -28,6 +30,8 @@ export const NO_RULES: LogRules = {
   secretHeaders: new Set(),
   gateways: new Set(),
 };
+
+const LEAST_EVERY_MS = 1_000;
 
 export function rulesOf({ revision, logging, upstreams }: CompiledConfig): LogRules {
   const patterns: string[] = [];
@@ -58,6 +62,9 @@ export function rulesOf({ revision, logging, upstreams }: CompiledConfig): LogRu
     revision,
     bodies: { maxBytes: logging.maxBodyBytes, jsonPaths, redacts },
     assemble: logging.assemble,
+    ...(logging.partialsEveryMs !== undefined && {
+      partialsEveryMs: Math.max(LEAST_EVERY_MS, logging.partialsEveryMs),
+    }),
     patterns,
     redactHeaders,
     secretHeaders,

@@ -31,19 +31,28 @@ function open(targets: readonly Target[]) {
     }
   })('unused', () => {});
   const logger = createLogger({ write: () => {} });
-  const writer = new RecordWriter({ identity, metrics: createMetrics(), logger, journal, targets: () => targets });
-  return { writer, marks };
+  const closed: string[] = [];
+  const writer = new RecordWriter({
+    maker: { make: () => assert.fail() },
+    metrics: createMetrics(),
+    logger,
+    journal,
+    targets: () => targets,
+    closed: (id) => closed.push(id),
+  });
+  return { writer, marks, closed };
 }
 
 describe('RecordWriter', () => {
   it('closes an exchange in the journal when every target is done with its record', () => {
     const { fates, targets } = heldTargets(2);
-    const { writer, marks } = open(targets);
+    const { writer, marks, closed } = open(targets);
     writer.put(record);
     fates[0]?.('delivered');
-    assert.deepEqual(marks, []);
+    assert.deepEqual([marks, closed], [[], []]);
     fates[1]?.('overflow');
     assert.deepEqual(marks, [{ mark: 'closed', id: 'a' }]);
+    assert.deepEqual(closed, ['a']);
   });
 
   it('leaves it open when a shutdown cut one of them off', () => {

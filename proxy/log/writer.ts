@@ -1,27 +1,25 @@
 /** Finished exchanges -> records -> targets, one after the other between the event loop's turns, so that no stream waits for them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Metrics } from '../observe/meters.ts';
-import { readAnswerBody } from '../stream/scan/answer-body.ts';
-import { headerValue } from '../stream/scan.ts';
-import type { JsonObject } from '../translate/translator.ts';
-import { assembleAnswer, parseAssembled } from './assemble.ts';
-import { draftBody, readBody } from './body.ts';
 import type { ExchangeFacts } from './exchange-facts.ts';
 import type { Journal } from './journal.ts';
 import type { Logger } from './logger.ts';
-import { buildRecord, type ExchangeRecord, type RecordIdentity } from './record.ts';
+import type { LoggedRecord } from './record.ts';
+import { recordKey } from './record-key.ts';
 import { recordLine } from './record-line.ts';
-import { PatternRedactor } from './redact/redactor.ts';
+import type { RecordMaker } from './record-maker.ts';
 import type { Settled } from './targets/line-queue.ts';
 import type { Target } from './targets/target.ts';
 
 export interface WriterOptions {
-  readonly identity: RecordIdentity;
+  readonly maker: Pick<RecordMaker, 'make'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly journal: Journal;
   /** The targets of the config in force. */
   readonly targets: () => readonly Target[];
+  /** Told of each exchange whose record needs no second chance any more. */
+  readonly closed: (id: string) => void;
 }
 
 /** Finished exchanges that may wait for their record; their bodies are bounded by the capture budget. */
@@ -30,12 +28,9 @@ const WAITING_LIMIT = 10_000;
 const TURN_MS = 1;
 /** Records that may be in the hands of the redacting thread. */
 const AT_ONCE = 16;
-/** An answer may unpack to more than was captured of it. */
-const DECODE_BYTES = 16 * 1024 * 1024;
 
 export class RecordWriter {
   readonly #options: WriterOptions;
-  readonly #redactor: PatternRedactor;
   /** In the order in which they ended. */
   readonly #waiting = new Set<ExchangeFacts>();
   /** Those of them whose record is being made. */
@@ -45,9 +40,6 @@ export class RecordWriter {
 
   constructor(options: WriterOptions) {
     this.#options = options;
-    this.#redactor = new PatternRedactor((error) => {
-      options.logger.error('Cannot redact in a thread of its own: records are redacted beside the streams', { error });
-    });
   }
 
   add(facts: ExchangeFacts): void {
@@ -59,12 +51,13 @@ export class RecordWriter {
   }
 
   /** A record that is ready, such as one of an exchange that was found in the journal. */
-  put(record: ExchangeRecord): void {
+  put(record: LoggedRecord): void {
     const targets = this.#options.targets();
     const settled = this.#closing(record.id, targets.length);
     if (targets.length === 0) return;
     const line = recordLine(record);
-    for (const target of targets) target.deliver(line, settled, record.id);
+    const key = recordKey(record);
+    for (const target of targets) target.deliver(line, settled, key);
   }
 
   /** Finishes what waits until the signal aborts; the rest is counted as dropped. */
@@ -78,7 +71,6 @@ export class RecordWriter {
     const left = [...this.#waiting];
     this.#waiting.clear();
     this.#lose(left, 'shutdown');
-    await this.#redactor.close();
   }
 
   async #work(): Promise<void> {
@@ -115,7 +107,7 @@ export class RecordWriter {
 
   async #write(facts: ExchangeFacts): Promise<void> {
     try {
-      const record = await this.#record(facts);
+      const record = await this.#options.maker.make(facts);
       // Taken off only now: what is being worked on when the log closes still has to be counted.
       if (!this.#takeOff(facts)) return;
       this.put(record);
@@ -136,61 +128,19 @@ export class RecordWriter {
     return was;
   }
 
-  async #record(facts: ExchangeFacts): Promise<ExchangeRecord> {
-    const { rules, answer, requestBody, responseBody } = facts;
-    const requestEncoding = headerValue(facts.head.rawHeaders, 'content-encoding');
-    const answerEncoding = headerValue(answer?.rawHeaders ?? [], 'content-encoding');
-    const limitBytes = Math.max(rules.bodies.maxBytes, DECODE_BYTES);
-    const request = await readBody(requestBody, requestEncoding, limitBytes);
-    const response = await readBody(responseBody, answerEncoding, limitBytes);
-    const read = this.#readAnswer(facts, response?.bytes);
-    const requestDraft = draftBody(requestBody, request, rules.bodies);
-    const responseDraft = draftBody(responseBody, response, rules.bodies);
-    const { texts, count } = await this.#redactor.redact([requestDraft.content, responseDraft.content], rules.patterns);
-    const [requestText = '', responseText = ''] = texts;
-    const assembled = await this.#assemble(facts, response?.bytes);
-    return buildRecord(
-      facts,
-      {
-        requestBody: { draft: requestDraft, content: requestText },
-        responseBody: { draft: responseDraft, content: responseText },
-        assembled,
-        patternsReplaced: count,
-        ...read,
-      },
-      this.#options.identity,
-    );
-  }
-
-  /** What is replaced here was counted in the body that it is made of. */
-  async #assemble({ rules, head, answer }: ExchangeFacts, body: Buffer | undefined): Promise<JsonObject | undefined> {
-    if (!rules.assemble || answer === undefined || body === undefined) return undefined;
-    const path = head.target.split('?', 1)[0] ?? '';
-    const json = await assembleAnswer(path, answer.rawHeaders, body, rules.bodies.jsonPaths);
-    const { texts } = await this.#redactor.redact([json], rules.patterns);
-    return parseAssembled(texts[0] ?? '');
-  }
-
-  /** Model and usage as the stream told them, or else from the body; tokens of the latter are counted here. */
-  #readAnswer(facts: ExchangeFacts, body: Buffer | undefined): Pick<ExchangeFacts, 'model' | 'usage'> {
-    const { answer, model, usage } = facts;
-    if (usage !== undefined || answer === undefined || body === undefined) return { model, usage };
-    const path = facts.head.target.split('?', 1)[0] ?? '';
-    const read = readAnswerBody(answer.upstreamDialect, path, answer.rawHeaders, body);
-    const isChained = facts.rules.gateways.has(answer.upstream);
-    if (read.usage !== undefined)
-      this.#options.metrics.tokens(read.model ?? facts.request?.model, read.usage, isChained);
-    return { model: model ?? read.model, usage: read.usage };
-  }
-
   #lose(lost: readonly ExchangeFacts[], reason: 'overflow' | 'shutdown' | 'failed'): void {
     const targets = this.#options.targets();
     for (const { head, requestBody, responseBody } of lost) {
       for (const target of targets) target.lose(reason);
       requestBody.release();
       responseBody.release();
-      if (reason !== 'shutdown') this.#options.journal.soon({ mark: 'closed', id: head.id });
+      if (reason !== 'shutdown') this.#close(head.id);
     }
+  }
+
+  #close(id: string): void {
+    this.#options.journal.soon({ mark: 'closed', id });
+    this.#options.closed(id);
   }
 
   /**
@@ -201,7 +151,7 @@ export class RecordWriter {
     let left = targets;
     let interrupted = false;
     const close = (): void => {
-      if (!interrupted) this.#options.journal.soon({ mark: 'closed', id });
+      if (!interrupted) this.#close(id);
     };
     if (left === 0) close();
     return (fate) => {

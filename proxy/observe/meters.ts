@@ -3,6 +3,7 @@ import type { Dialect } from '#contract/dialect.ts';
 import type { StreamEndKind } from '#contract/stream-end.ts';
 import type { AttemptOutcome } from '../exchange.ts';
 import type { Usage } from '../stream/scan/usage.ts';
+import type { McpMeters } from '../tools/mcp-source.ts';
 import type { ToolLoopMeters } from '../tools/rounds.ts';
 
 /** What a log target did with a record; `dropped_…` names the reason. */
@@ -27,6 +28,8 @@ export const DROP_REASONS = [
   'expired',
   /** The spool's file was damaged. */
   'corrupt',
+  /** It told of a running stream, and a newer record of the same exchange took its place while it waited. */
+  'superseded',
 ] as const;
 
 export type SpoolEvent = (typeof SPOOL_EVENTS)[number];
@@ -60,7 +63,7 @@ export interface ExchangeLabels {
   readonly end: StreamEndKind;
 }
 
-export interface Metrics extends ToolLoopMeters {
+export interface Metrics extends ToolLoopMeters, McpMeters {
   readonly contentType: string;
   /** The registry in Prometheus' text format. */
   render(): Promise<string>;
@@ -76,6 +79,8 @@ export interface Metrics extends ToolLoopMeters {
   exchangeEnded(labels: ExchangeLabels): void;
   /** A request met a limit on exchanges in flight. @param upstream whose limit it was; undefined: the listener's own */
   limited(upstream: string | undefined): void;
+  /** A gateway turned a request away and made no record of it. */
+  unrecorded(): void;
   /** A part of a request or an answer that the other dialect has no place for. @param what one of a closed list of names */
   readonly translationLost: (upstream: string, what: string) => void;
   /** @param isChained a gateway of ours served the exchange: it counts the same tokens, as its own */

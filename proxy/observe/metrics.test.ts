@@ -85,10 +85,12 @@ function used() {
   metrics.watchFailed('journal');
   metrics.tokens('claude-1', { outputTokens: 5 }, true);
   metrics.limited('claude');
+  metrics.unrecorded();
   metrics.spoolEvent('restarted', 1);
   metrics.toolCalled('search', 'ok', 100);
   metrics.toolShadowed('search');
   metrics.toolLoopEnded('answered', 2);
+  metrics.toolListFailed('lab', 'unreachable');
   return metrics;
 }
 

@@ -50,6 +50,7 @@ function open(overrides: Partial<TapServices> = {}) {
     metrics: { ...createMetrics(), answer: () => meters },
     logger: createLogger({ write: (line) => lines.push(line) }),
     journal: { now: () => {}, soon: () => {} },
+    progress: () => ({ end: () => 0 }),
     finished: (facts) => finished.push(facts),
     ...overrides,
   };

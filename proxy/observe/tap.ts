@@ -6,9 +6,10 @@ import { performance } from 'node:perf_hooks';
 import type { AnswerHead, Attempt, RequestFacts, RequestHead, Tap, ToolCall, Verdict } from '../exchange.ts';
 import { Arrivals } from '../log/arrivals.ts';
 import { BodyCapture, type CaptureBudget } from '../log/capture.ts';
-import type { ExchangeFacts, ExchangeTimes } from '../log/exchange-facts.ts';
+import type { ExchangeFacts, ExchangeTimes, FactsSoFar } from '../log/exchange-facts.ts';
 import type { Journal } from '../log/journal.ts';
 import type { Logger } from '../log/logger.ts';
+import type { BeginProgress, Progress } from '../log/partials/partial-writer.ts';
 import { present } from '../log/record.ts';
 import type { LogRules } from '../log/rules.ts';
 import type { StreamEnd } from '../stream/end.ts';
@@ -22,6 +23,8 @@ export interface TapServices {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly journal: Pick<Journal, 'now' | 'soon'>;
+  /** Asked for each stream whose progress is to be recorded. */
+  readonly progress: BeginProgress;
   /** Takes the facts once the exchange has ended. */
   readonly finished: (facts: ExchangeFacts) => void;
 }
@@ -49,6 +52,7 @@ export class ExchangeTap implements Tap {
   #scanner: StreamScanner | undefined;
   #meters: AnswerMeters | undefined;
   #isStream = false;
+  #progress: Progress | undefined;
   #contentEvents = 0;
   #lastContentAt = 0;
   #ended = false;
@@ -107,6 +111,7 @@ export class ExchangeTap implements Tap {
         this.#responseBody = new BodyCapture(Math.max(rules.bodies.maxBytes, USAGE_BODY_BYTES), budget);
       }
       if (this.#isStream) metrics.activeStreams(1);
+      this.#recordProgress();
     });
   }
 
@@ -200,22 +205,56 @@ export class ExchangeTap implements Tap {
 
   #facts(end: StreamEnd, status: number): ExchangeFacts {
     return {
-      head: this.#head,
-      rules: this.#services.rules,
-      route: this.#route,
-      request: this.#request,
+      ...this.#known(),
       attempts: this.#attempts,
       toolCalls: this.#toolCalls,
-      answer: this.#answer,
       requestBody: this.#requestBody,
       responseBody: this.#responseBody,
       arrivals: this.#arrivals,
       times: this.#times,
+      end,
+      status,
+      ...present('sequence', this.#progress?.end()),
+    };
+  }
+
+  /** What is a value of its own at every moment. */
+  #known() {
+    return {
+      head: this.#head,
+      rules: this.#services.rules,
+      route: this.#route,
+      request: this.#request,
+      answer: this.#answer,
       contentEvents: this.#contentEvents,
       model: this.#scanner?.model,
       usage: this.#scanner?.usage,
-      end,
-      status,
+    };
+  }
+
+  #recordProgress(): void {
+    const everyMs = this.#services.rules.partialsEveryMs;
+    if (!this.#isStream || everyMs === undefined) return;
+    this.#progress ??= this.#services.progress({
+      id: this.#head.id,
+      everyMs,
+      answerBytes: () => this.#responseBody.sizeBytes,
+      soFar: () => this.#soFar(),
+    });
+  }
+
+  #soFar(): FactsSoFar {
+    const { endedAt: _, ...times } = this.#times;
+    const arrivals = this.#arrivals.since(this.#head.receivedAt);
+    return {
+      ...this.#known(),
+      attempts: [...this.#attempts],
+      toolCalls: [...this.#toolCalls],
+      requestBody: this.#requestBody.snapshot(),
+      responseBody: this.#responseBody.snapshot(),
+      arrivals: { since: () => arrivals },
+      times,
+      status: times.deliveredAt === undefined ? 0 : (this.#answer?.status ?? 0),
     };
   }
 

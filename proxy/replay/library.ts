@@ -9,6 +9,8 @@ import { readLines } from './lines.ts';
 import { memberOf, type Recording, readRecording } from './recording.ts';
 
 interface Entry {
+  /** Which state of the record this is: of each record the highest is played. */
+  readonly sequence: number;
   /** Ids by which it can be asked for: the record's own, and the exchange's. */
   readonly ids: readonly string[];
   /** Path of the request, without query. */
@@ -119,7 +121,7 @@ export class RecordingLibrary {
     for await (const line of readLines(file, endBytes, size)) {
       if (entries.length >= MOST_RECORDS) break;
       const entry = entryOf(line.bytes, line.start);
-      if (entry) entries.push(entry);
+      if (entry) keep(entries, entry);
       if (entry || !line.open) endBytes = line.end;
       // Streams pass on between two records.
       await nextTurn();
@@ -134,12 +136,26 @@ async function factsOf(file: FileHandle) {
   return { dev: stat.dev, ino: stat.ino, size: stat.size, mtimeMs: stat.mtimeMs, isFile: stat.isFile() };
 }
 
+/** States of a running stream's record, in whatever order they come, are one record; its place is the first one's. */
+function keep(entries: Entry[], entry: Entry): void {
+  const known = entry.sequence === 0 ? -1 : entries.findIndex(({ ids }) => ids[0] === entry.ids[0]);
+  if (known === -1) entries.push(entry);
+  else if ((entries[known]?.sequence ?? 0) < entry.sequence) entries[known] = entry;
+}
+
 function entryOf(line: Buffer, offset: number): Entry | undefined {
   const record = parse(line);
   const ids = [memberOf(record, 'id'), memberOf(record, 'exchange')].filter((id) => typeof id === 'string');
   const target = memberOf(memberOf(record, 'request'), 'target');
   if (ids.length === 0 || typeof target !== 'string') return undefined;
-  return { ids: [...new Set(ids)], path: target.split('?', 1)[0] ?? '', offset, length: line.length };
+  const sequence = memberOf(record, 'sequence');
+  return {
+    sequence: typeof sequence === 'number' ? sequence : 0,
+    ids: [...new Set(ids)],
+    path: target.split('?', 1)[0] ?? '',
+    offset,
+    length: line.length,
+  };
 }
 
 async function load(file: FileHandle, { offset, length }: Entry): Promise<Recording | string> {

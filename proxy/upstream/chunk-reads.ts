@@ -156,9 +156,9 @@ export class ChunkReads {
     if (known) return known;
     const reads = new SocketReads(socket);
     socket[socketReads] = reads;
-    const read = socket.read;
+    const read = socket.read.bind(socket);
     socket.read = (size) => {
-      const bytes = read.call(socket, size) as Buffer | null;
+      const bytes = read(size) as Buffer | null;
       reads.parsing = bytes;
       this.#current = reads;
       return bytes;

@@ -27,6 +27,8 @@ export interface Plan {
    */
   readonly reader?: 'exact' | 'meaning';
   readonly warmSeconds: number;
+  /** After the last connection closed, until memory is read again; absent: two. */
+  readonly restSeconds?: number;
   /** Length of the measured window; a flood is as long as it takes. */
   readonly seconds: number;
 }
@@ -66,7 +68,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'paced-500',
     title: '500 open streams, 20 events/s each (10,000 events/s)',
     unit: 'event',
-    plan: { shape: 'steady', streams: 500, eventsPerSecond: 20, warmSeconds: 6 },
+    plan: { shape: 'steady', streams: 500, eventsPerSecond: 20, warmSeconds: 6, restSeconds: 16 },
   },
   {
     name: 'idle-2000',

@@ -66,6 +66,8 @@ test(
     assert.deepEqual(columns, {
       id: sampleId(3),
       exchange: sampleId(3),
+      sequence: 0,
+      partial: false,
       hop: 'sidecar',
       chained: false,
       namespace: 'agents',
@@ -112,6 +114,20 @@ test(
     assert.equal(row?.['route'], `r\ufffd${'x'.repeat(254)}`);
   },
 );
+
+test('postgres target: columns hold what a record says, whatever characters it says it with', options, async (t) => {
+  const table = freshTable();
+  const sink = await opened(t, table);
+  const texts = ['', '\n\\.\n', '\\.', '\x01', '\x01\x02\x01\n\x01', '\r\n\t\v', '\\N \\n', '"a", \'b\'', 'é\u{1f600}'];
+  await sink.write(
+    texts.map((route, index) => sampleRecord(index + 1, { route })),
+    never,
+  );
+  assert.deepEqual(
+    (await rowsOf(table)).map(({ route }) => route),
+    texts,
+  );
+});
 
 test('postgres target: records of many MiB are kept', options, async (t) => {
   const table = freshTable();

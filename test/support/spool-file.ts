@@ -27,6 +27,17 @@ export function readSpool(stateDirectory: string): Record<string, SpoolAccount> 
   }
 }
 
+/** The records that targets were not given, by id. */
+export function listedAsDropped(stateDirectory: string): { readonly target: string; readonly id: string }[] {
+  const db = new DatabaseSync(spoolFile(stateDirectory));
+  try {
+    const rows = db.prepare('SELECT target, id FROM refused ORDER BY number').all();
+    return rows.map((row) => ({ target: String(row['target']), id: String(row['id']) }));
+  } finally {
+    db.close();
+  }
+}
+
 export function spoolFile(stateDirectory: string): string {
   return join(stateDirectory, 'spool/spool.db');
 }

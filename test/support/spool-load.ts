@@ -1,5 +1,6 @@
 /** Numbered exchanges through a proxy process, and who saw which: what the upstream saw must be recorded, and nothing that was never sent. */
 import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
 import { Agent, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
@@ -65,11 +66,19 @@ export class NumberedLoad {
   /** Those that were answered whole. */
   readonly answered = new Set<number>();
   readonly #agent = new Agent({ keepAlive: true });
+  readonly #chosen: string | undefined;
+  readonly #timers = new Set<NodeJS.Timeout>();
   #next = 0;
 
-  /** One exchange; never rejects. */
-  async one(proxy: Pick<ProxyProcess, 'listenPort'>): Promise<void> {
+  /** @param chosen file that gets each number, a line each, before it is sent */
+  constructor(chosen?: string) {
+    this.#chosen = chosen;
+  }
+
+  /** One exchange; never rejects. @param question body of the request */
+  async one(proxy: Pick<ProxyProcess, 'listenPort'>, question = QUESTION): Promise<void> {
     const number = this.#next++;
+    if (this.#chosen !== undefined) appendFileSync(this.#chosen, `${number}\n`);
     this.sent.add(number);
     await new Promise<void>((resolve) => {
       const asked = request({
@@ -78,7 +87,7 @@ export class NumberedLoad {
         port: proxy.listenPort,
         path: `/v1/messages?n=${number}`,
         method: 'POST',
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(QUESTION) },
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(question) },
       });
       asked.on('error', () => resolve());
       asked.on('response', (response) => {
@@ -88,13 +97,27 @@ export class NumberedLoad {
           resolve();
         });
       });
-      asked.end(QUESTION);
+      asked.end(question);
     });
   }
 
   /** Several exchanges, one after the other. */
   async some(proxy: Pick<ProxyProcess, 'listenPort'>, count: number): Promise<void> {
     for (let n = 0; n < count; n++) await this.one(proxy);
+  }
+
+  /** So many a second, whatever becomes of those before, until stopped. */
+  pace(proxy: Pick<ProxyProcess, 'listenPort'>, perSecond: number): () => Promise<void> {
+    const running = new Set<Promise<void>>();
+    const timer = setInterval(() => {
+      const one = this.one(proxy).finally(() => running.delete(one));
+      running.add(one);
+    }, 1000 / perSecond);
+    this.#timers.add(timer);
+    return async () => {
+      clearInterval(timer);
+      await Promise.all(running);
+    };
   }
 
   /** Lanes without pause, until stopped. */
@@ -110,6 +133,7 @@ export class NumberedLoad {
   }
 
   close(): void {
+    for (const timer of this.#timers) clearInterval(timer);
     this.#agent.destroy();
   }
 }

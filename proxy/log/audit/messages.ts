@@ -46,7 +46,8 @@ export interface AuditHit {
   readonly model?: string;
   readonly dialect: string;
   readonly status: number;
-  readonly end: string;
+  /** Absent: the stream was still running. */
+  readonly end?: string;
   readonly snippet: readonly SnippetPart[];
 }
 

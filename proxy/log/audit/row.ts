@@ -7,6 +7,8 @@ import { spokenText } from './spoken-text.ts';
 export interface AuditRow {
   readonly id: string;
   readonly exchange: string;
+  /** Which state of the record this is. */
+  readonly sequence: number;
   readonly atEpochMs: number;
   /** What a hit shows beside the snippet, as JSON. */
   readonly facts: string;
@@ -26,7 +28,8 @@ export interface RowFacts {
   readonly models: readonly string[];
   readonly dialect: string;
   readonly status: number;
-  readonly end: string;
+  /** Absent: the stream was still running. */
+  readonly end?: string;
 }
 
 /** Marks of a snippet's matches; they are taken out of texts, so that none can be forged. */
@@ -36,7 +39,7 @@ export const MATCH_ENDS = '\u0003';
 /** @returns undefined for what is no record */
 export function rowOf(json: Uint8Array): AuditRow | undefined {
   const record = parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength));
-  const { id, exchange, request, response, times } = objectOf(record);
+  const { id, exchange, sequence, request, response, times } = objectOf(record);
   if (typeof id !== 'string') return undefined;
   const { target, body } = objectOf(request);
   const path = typeof target === 'string' ? (target.split('?', 1)[0] ?? '') : '';
@@ -44,6 +47,7 @@ export function rowOf(json: Uint8Array): AuditRow | undefined {
   return {
     id,
     exchange: typeof exchange === 'string' ? exchange : id,
+    sequence: typeof sequence === 'number' && Number.isSafeInteger(sequence) ? sequence : 0,
     atEpochMs: Number.isNaN(received) ? 0 : received,
     facts: JSON.stringify(factsOf(objectOf(record))),
     prompt: textOf(body, path),
@@ -74,7 +78,7 @@ function factsOf(record: Readonly<Record<string, unknown>>): RowFacts {
     models: [...new Set([asked, sent, answered].filter((name) => typeof name === 'string'))],
     dialect: String(dialect),
     status: typeof status === 'number' ? status : 0,
-    end: String(end),
+    ...(record['partial'] !== true && { end: String(end) }),
   };
 }
 

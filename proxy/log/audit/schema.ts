@@ -1,5 +1,6 @@
 /** The archive's database: its tables, and how an older one becomes the present one (`user_version`). */
 import type { DatabaseSync } from 'node:sqlite';
+import { AUDIT_CHANGES_BYTES } from '#contract/disk-bounds.ts';
 import { openOwnDatabase } from '../own-database.ts';
 
 /** Migrations in order; a database's `user_version` is how many of them it has seen. A published one is never edited. */
@@ -22,6 +23,8 @@ const MIGRATIONS: readonly string[] = [
   -- What is deleted is gone from the index, too, and at once.
   INSERT INTO texts (texts, rank) VALUES ('secure-delete', 1);
   `,
+  // Which state of the record this is: a higher one takes its place.
+  'ALTER TABLE records ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0',
 ];
 
 /**
@@ -32,7 +35,7 @@ export function openArchive(path: string): DatabaseSync {
   return openOwnDatabase(path, {
     what: 'archive',
     migrations: MIGRATIONS,
-    journalBytes: 4 * 1024 ** 2,
+    journalBytes: AUDIT_CHANGES_BYTES,
     cacheKib: 4096,
     // Conversations that are deleted shall not lie around in free pages.
     pragmas: ['secure_delete = FAST'],

@@ -101,6 +101,24 @@ test('store: a record that comes again is kept once, and one that is none keeps 
   assert.equal(store.state().records, 2);
 });
 
+test('store: a running stream is one record, found by what it said by now, in its newest state', (t) => {
+  const { store } = opened(t);
+  const said = (text: string, more: object): Buffer => record('a', text, { end: undefined, ...more });
+  store.add([said('heron', { sequence: 0, partial: true }), record('b', 'gull')]);
+  store.add([said('heron dives', { sequence: 1, partial: true })]);
+  assert.deepEqual(found(store, {}), ['a', 'b'], 'the newest that came in');
+  const [running] = store.search.page({ filter: { text: 'dives' }, limit: 9, whole: false }).hits;
+  assert.deepEqual([running?.id, running !== undefined && 'end' in running], ['a', false]);
+  assert.deepEqual(found(store, { end: 'undefined' }), []);
+  store.add([said('heron dives deep', { sequence: 3, end: 'complete' })]);
+  store.add([said('heron late', { sequence: 2, partial: true }), said('again', { sequence: 3, end: 'complete' })]);
+  assert.deepEqual(found(store, { text: 'heron' }), ['a']);
+  assert.deepEqual(found(store, { text: 'late' }), []);
+  assert.deepEqual(found(store, { text: 'deep', end: 'complete' }), ['a']);
+  assert.match(store.search.whole('a-x') ?? '', /"sequence":3/);
+  assert.equal(store.state().records, 2);
+});
+
 test('store: a record that would push out many others is kept without its bodies', (t) => {
   const { store } = opened(t, MIB);
   store.add([record('small', 'heron')]);

@@ -26,6 +26,8 @@ export class AuditStore {
   readonly #bounds: CompiledAudit;
   readonly #insert: StatementSync;
   readonly #index: StatementSync;
+  readonly #older: StatementSync;
+  readonly #removal: readonly StatementSync[];
   readonly #oldest: StatementSync;
   readonly #pages: StatementSync;
   readonly #state: StatementSync;
@@ -35,9 +37,11 @@ export class AuditStore {
     this.#bounds = bounds;
     this.search = new AuditSearch(db);
     this.#insert = db.prepare(
-      'INSERT INTO records (id, exchange, at, facts, json) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+      'INSERT INTO records (id, exchange, sequence, at, facts, json) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
     );
     this.#index = db.prepare('INSERT INTO texts (rowid, prompt, answer) VALUES (?, ?, ?)');
+    this.#older = db.prepare('SELECT seq FROM records WHERE id = ? AND sequence < ?');
+    this.#removal = ['records WHERE seq = ?', 'texts WHERE rowid = ?'].map((rows) => db.prepare(`DELETE FROM ${rows}`));
     this.#oldest = db.prepare('SELECT seq, at FROM records ORDER BY seq LIMIT ?');
     this.#pages = db.prepare(
       'SELECT page_count AS pages, freelist_count AS free FROM pragma_page_count(), pragma_freelist_count()',
@@ -60,7 +64,7 @@ export class AuditStore {
     return { records: Number(records), usedBytes: this.usedBytes, ...since };
   }
 
-  /** Keeps records; one that is there already is passed over. @throws what SQLite throws; then none of them was added */
+  /** Keeps records, of each the newest state; one that is there already is passed over. @throws what SQLite throws; then none of them was added */
   add(records: readonly Uint8Array[]): void {
     const rows = records.flatMap((json) => readable(json, this.#bounds.maxBytes / LARGEST) ?? []);
     this.#makeRoom();
@@ -88,9 +92,23 @@ export class AuditStore {
     this.#db.close();
   }
 
-  #addRow({ id, exchange, atEpochMs, facts, json, prompt, answer }: AuditRow): void {
-    const { changes, lastInsertRowid } = this.#insert.run(id, exchange, atEpochMs, facts, json);
+  #addRow(row: AuditRow): void {
+    const { id, exchange, sequence, atEpochMs, facts, json, prompt, answer } = row;
+    const { changes, lastInsertRowid } = this.#insert.run(id, exchange, sequence, atEpochMs, facts, json);
     if (changes > 0) this.#index.run(lastInsertRowid, prompt, answer);
+    else if (this.#removeOlder(row)) this.#addRow(row);
+  }
+
+  /** The newer state is a row of its own: it is the newest that came in, and found as that. @returns whether there was an older one */
+  #removeOlder({ id, sequence }: AuditRow): boolean {
+    const older = this.#older.get(id, sequence);
+    if (older === undefined) return false;
+    this.#removeRow(Number(older['seq']));
+    return true;
+  }
+
+  #removeRow(seq: number): void {
+    for (const statement of this.#removal) statement.run(seq);
   }
 
   #makeRoom(): boolean {
@@ -108,10 +126,7 @@ export class AuditStore {
     this.#limitPages(REMOVAL_PAGES);
     try {
       this.#transaction(() => {
-        for (const table of ['records WHERE seq', 'texts WHERE rowid']) {
-          const remove = this.#db.prepare(`DELETE FROM ${table} = ?`);
-          for (const seq of numbers) remove.run(seq);
-        }
+        for (const seq of numbers) this.#removeRow(seq);
       });
     } finally {
       this.#limitPages(0);

@@ -2,10 +2,11 @@
  * The archive on its volume: a damaged file is set aside and a new one begun, one that cannot be reached is tried again later.
  * Whatever happens to the disk, this never throws.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { CompiledAudit } from '#contract/compiled.ts';
+import { makeDirectory } from '../make-directory.ts';
 import { failureOf } from '../own-database.ts';
 import { AUDIT_FILE, AUDIT_FOLDER } from './place.ts';
 import { openArchive } from './schema.ts';
@@ -76,7 +77,7 @@ export class Vault {
   #opened(): AuditStore | undefined {
     if (this.#store !== undefined || this.#bounds === undefined) return this.#store;
     if (this.#failing && this.#now() < this.#retryAtMs) return undefined;
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    makeDirectory(this.#folder);
     this.#store = new AuditStore(openArchive(join(this.#folder, AUDIT_FILE)), this.#bounds);
     return this.#store;
   }

@@ -1,5 +1,6 @@
 /** Worker thread of the archive: its database, its index and its searches, none of which a stream shall wait for. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { steadyClock } from '../steady-clock.ts';
 import { conversationOf } from './conversation.ts';
 import type { AuditReading, AuditReply, AuditRequest } from './messages.ts';
 import type { AuditStore } from './store.ts';
@@ -7,8 +8,13 @@ import { Vault, type VaultEvent } from './vault.ts';
 
 const UPKEEP_MS = 60_000;
 
-const { stateDirectory } = workerData as { readonly stateDirectory: string };
-const vault = new Vault(stateDirectory, tell);
+const { stateDirectory, epochOffsetMs } = workerData as {
+  readonly stateDirectory: string;
+  /** Of the process's steady clock. */
+  readonly epochOffsetMs: number;
+};
+const now = steadyClock(epochOffsetMs);
+const vault = new Vault(stateDirectory, tell, now);
 const upkeep = setInterval(tidy, UPKEEP_MS);
 
 parentPort?.on('message', (request: AuditRequest) => {
@@ -46,7 +52,7 @@ parentPort?.on('message', (request: AuditRequest) => {
 
 /** Step by step, so that records and questions come in between. */
 function tidy(): void {
-  if (vault.use((store) => store.upkeep(Date.now()))) setImmediate(tidy);
+  if (vault.use((store) => store.upkeep(now()))) setImmediate(tidy);
 }
 
 function read(store: AuditStore, id: string): AuditReading | null {

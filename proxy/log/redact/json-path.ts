@@ -3,6 +3,7 @@
  * it, so that a body that was cut can be redacted too; what it cannot follow it hides to the end, rather than let it through.
  */
 import { REDACTED } from '../headers.ts';
+import { closingQuote, containerEnd, pastSpace, scalarEnd } from './json-text.ts';
 
 /** Keys and indexes; `*` stands for every element of an array. */
 export type JsonPath = readonly (string | number)[];
@@ -115,7 +116,7 @@ class Walk {
 
   /** No path leads into this container: to its end without looking at the members. */
   #passContainer(): boolean {
-    const end = this.#containerEnd(this.#at - 1);
+    const end = containerEnd(this.#text, this.#at - 1);
     this.#at = end ?? this.#text.length;
     return end !== undefined;
   }
@@ -124,40 +125,17 @@ class Walk {
   #valueEnd(start: number): number | undefined {
     const first = this.#text[start];
     if (first === '"') return this.#stringEnd(start);
-    if (first === '{' || first === '[') return this.#containerEnd(start);
-    let at = start;
-    while (at < this.#text.length && /[A-Za-z0-9+.-]/.test(this.#text[at] ?? '')) at++;
-    return at;
-  }
-
-  #containerEnd(start: number): number | undefined {
-    const text = this.#text;
-    let depth = 0;
-    for (let at = start; at < text.length; at++) {
-      const char = text[at];
-      if (char === '"') {
-        const end = this.#stringEnd(at);
-        if (end === undefined) return undefined;
-        at = end - 1;
-      } else if (char === '{' || char === '[') depth++;
-      else if ((char === '}' || char === ']') && --depth === 0) return at + 1;
-    }
-    return undefined;
+    if (first === '{' || first === '[') return containerEnd(this.#text, start);
+    return scalarEnd(this.#text, start);
   }
 
   #stringEnd(start: number): number | undefined {
-    for (let at = start + 1; ; ) {
-      const quote = this.#text.indexOf('"', at);
-      if (quote === -1) return undefined;
-      let slashes = 0;
-      while (this.#text[quote - 1 - slashes] === '\\') slashes++;
-      if (slashes % 2 === 0) return quote + 1;
-      at = quote + 1;
-    }
+    const quote = closingQuote(this.#text, start);
+    return quote === -1 ? undefined : quote + 1;
   }
 
   #space(): void {
-    while (' \n\r\t'.includes(this.#text[this.#at] ?? 'x')) this.#at++;
+    this.#at = pastSpace(this.#text, this.#at);
   }
 
   /** Here the text is no JSON: what follows may hold anything, so all of it is hidden. */

@@ -1,45 +1,39 @@
 /** Replaces the matches of RE2 patterns in texts: linear time whatever pattern and text are, never a backtracking engine. */
 import type { RE2JS } from 're2js';
 import { REDACTED } from '../headers.ts';
+import { type FindMatches, findMatches } from './find-matches.ts';
+import { hideMatches } from './hide.ts';
 
 export interface PatternsResult {
   readonly texts: readonly string[];
   readonly count: number;
 }
 
-const compiled = new Map<string, RE2JS | undefined>();
+const compiled = new Map<string, FindMatches | undefined>();
 
 /**
  * @param patterns RE2 syntax. One that does not compile hides the whole text: it was meant to hide something
  * @returns the texts in the same order, and how many matches were replaced
  */
 export async function replacePatterns(texts: readonly string[], patterns: readonly string[]): Promise<PatternsResult> {
-  let count = 0;
-  const engines = await Promise.all(patterns.map(engineOf));
-  const replaced = texts.map((text) =>
-    engines.reduce((current, engine) => {
-      if (current === '') return current;
-      if (engine === undefined) {
-        count++;
-        return REDACTED;
-      }
-      return engine.matcher(current).replaceAll(() => {
-        count++;
-        return REDACTED;
-      });
-    }, text),
-  );
-  return { texts: replaced, count };
+  const finders = await Promise.all(patterns.map(finderOf));
+  const whole = finders.filter((find) => find !== undefined);
+  const results = texts.map((text) => {
+    if (text === '') return { text, count: 0 };
+    return whole.length < finders.length ? { text: REDACTED, count: 1 } : hideMatches(text, whole);
+  });
+  return {
+    texts: results.map(({ text }) => text),
+    count: results.reduce((sum, { count }) => sum + count, 0),
+  };
 }
 
 /** Imported when the first pattern is met, as most configs have none. */
-async function engineOf(pattern: string): Promise<RE2JS | undefined> {
+async function finderOf(pattern: string): Promise<FindMatches | undefined> {
   if (!compiled.has(pattern)) {
     const { RE2JS } = await import('re2js');
-    compiled.set(
-      pattern,
-      compile(() => RE2JS.compile(pattern)),
-    );
+    const engine = compile(() => RE2JS.compile(pattern));
+    compiled.set(pattern, engine && findMatches(pattern, engine));
   }
   return compiled.get(pattern);
 }

@@ -83,9 +83,18 @@ describe('replacePatterns()', () => {
     assert.equal(count, 2);
   });
 
-  it('takes a replacement literally and applies patterns one after the other', async () => {
-    const { texts } = await replacePatterns(['a1b2'], ['[a-z]', '[0-9]']);
-    assert.equal(texts[0], REDACTED.repeat(4));
+  it('takes a replacement literally, and shows every pattern the text as it was', async () => {
+    for (const patterns of [
+      ['[a-z]', '[0-9]'],
+      ['[0-9]', '[a-z]'],
+    ]) {
+      const { texts, count } = await replacePatterns(['a1b2'], patterns);
+      assert.deepEqual([texts, count], [[REDACTED.repeat(4)], 4]);
+    }
+    assert.deepEqual(await replacePatterns(['xfoobarx'], ['foo', 'oba', 'foobar', '']), {
+      texts: [`x${REDACTED}x`],
+      count: 1,
+    });
   });
 
   it('is linear where a backtracking engine would never end', async () => {

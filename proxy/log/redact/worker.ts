@@ -1,4 +1,4 @@
-/** Worker thread of pattern redaction: an engine that cannot backtrack takes 0.1 s for a MiB, which no stream shall wait for. */
+/** Worker thread of pattern redaction: where much is found, it takes 0.1 s for a MiB and more, which no stream shall wait for. */
 import { parentPort } from 'node:worker_threads';
 import { replacePatterns } from './patterns.ts';
 

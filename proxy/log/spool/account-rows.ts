@@ -2,6 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { DROP_REASONS } from '../../observe/meters.ts';
 import { type Account, type Dropped, type Ledger, sumOf } from './ledger.ts';
+import type { Parcel } from './messages.ts';
 import { numberOf } from './rows.ts';
 
 /** Removed targets whose counts are kept. */
@@ -19,6 +20,7 @@ export class AccountRows {
   readonly #ledger: Ledger;
   readonly #elsewhere: (target: string) => number;
   readonly #upsert: StatementSync;
+  readonly #hear: StatementSync;
 
   constructor(db: DatabaseSync, ledger: Ledger, elsewhere: (target: string) => number) {
     this.#db = db;
@@ -28,6 +30,11 @@ export class AccountRows {
       `INSERT INTO targets (name, cursor, active, seen, delivered, dropped) VALUES (?, ?, 1, ?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, active = 1, seen = excluded.seen,
        delivered = excluded.delivered, dropped = excluded.dropped`,
+    );
+    this.#hear = db.prepare(
+      `INSERT INTO parcel (one, run, number) VALUES (1, ?, ?)
+       ON CONFLICT (one) DO UPDATE SET run = excluded.run, number = excluded.number
+       WHERE run <> excluded.run OR number < excluded.number`,
     );
     for (const { name, account } of readAccounts(db)) ledger.load(name, account);
   }
@@ -41,6 +48,11 @@ export class AccountRows {
   save(name: string, cursor: number): void {
     const { seen, delivered, dropped } = this.#ledger.account(name);
     this.#upsert.run(name, cursor, seen - this.#elsewhere(name), delivered, JSON.stringify(dropped));
+  }
+
+  /** Notes that a parcel came. @returns false when it came before */
+  hear({ run, number }: Parcel): boolean {
+    return this.#hear.run(run, number).changes > 0;
   }
 
   retire(name: string): void {

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordSink } from '../targets/sink.ts';
 import { Delivery, type DeliverySource } from './delivery.ts';
 import type { Batch } from './storage.ts';
+import { Turns } from './turns.ts';
 
 function scene(lingerMs: number) {
   const waiting: number[] = [];
@@ -29,7 +30,13 @@ function scene(lingerMs: number) {
     write: async () => {},
     close: async () => {},
   };
-  const services = { changed: () => {}, random: () => 0 };
+  const services = {
+    changed: () => {},
+    turns: new Turns(),
+    attempting: () => {},
+    attempted: () => {},
+    random: () => 0,
+  };
   const delivery = new Delivery(source, { open: async () => sink, writeTimeoutMs: 10_000 }, services);
   const add = (seq: number): void => {
     waiting.push(seq);

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BusyError, type RecordSink, RefusedError } from '../targets/sink.ts';
 import type { Extent } from './rows.ts';
 import type { Batch } from './storage.ts';
+import type { Careful } from './suspicion.ts';
+import type { Turns } from './turns.ts';
 
 export interface DeliverySource {
   waiting(): Extent;
@@ -27,6 +29,11 @@ export interface DeliveryServices {
   readonly changed: (error: unknown) => void;
   /** @returns 0 to 1 */
   readonly random: () => number;
+  readonly turns: Turns;
+  /** Told what is about to be done, should the thread end over it. @param batch absent while the target is being opened */
+  readonly attempting: (batch?: Batch) => void;
+  /** @param settled whether records were taken, or refused for good */
+  readonly attempted: (settled: boolean) => void;
 }
 
 /** Records that come shortly after each other leave together. */
@@ -48,9 +55,15 @@ export class Delivery {
   /** Ends a pause early. */
   #pause = new AbortController();
   #working = new AbortController();
+  readonly #stopping = new AbortController();
+  /** Ended by what makes the target another one. */
+  #leftAlone = new AbortController();
+  #careful: Careful;
+  /** Nobody else is served meanwhile. */
+  #alone: boolean;
   #stopped = false;
   #hurried = false;
-  #failing = false;
+  #failing: boolean;
   /** After a refusal: most records of a batch, and the number up to which the culprit is looked for. */
   #most = Number.POSITIVE_INFINITY;
   #suspectThrough = 0;
@@ -59,10 +72,13 @@ export class Delivery {
   #busyMs = 0;
   readonly #running: Promise<void>;
 
-  constructor(source: DeliverySource, options: DeliveryOptions, services: DeliveryServices) {
+  constructor(source: DeliverySource, options: DeliveryOptions, services: DeliveryServices, careful: Careful = {}) {
     this.#source = source;
     this.#options = options;
     this.#services = services;
+    this.#careful = careful;
+    this.#alone = careful.throughSeq !== undefined;
+    this.#failing = careful.pauseMs !== undefined;
     this.#running = this.#run();
   }
 
@@ -86,6 +102,7 @@ export class Delivery {
     this.#sink = undefined;
     this.#pauseMs = RETRY_FIRST_MS;
     this.#working.abort(new Error('The target was changed'));
+    this.#leftAlone.abort();
     this.#pause.abort();
     void closeSink(old);
   }
@@ -94,13 +111,19 @@ export class Delivery {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#wakeUp.resolve();
+    this.#leftAlone.abort();
     this.#pause.abort();
-    this.#working.abort(new Error('The log is being closed'));
+    const closing = new Error('The log is being closed');
+    this.#stopping.abort(closing);
+    this.#working.abort(closing);
     await this.#running;
     await closeSink(this.#sink);
   }
 
   async #run(): Promise<void> {
+    // Hurry does not end this one: it could end the thread, with what the other targets are given last.
+    if (this.#careful.pauseMs !== undefined)
+      await sleep(this.#careful.pauseMs, undefined, { signal: this.#leftAlone.signal }).catch(() => {});
     while (!this.#stopped) {
       if (this.#source.waiting().records === 0) {
         await this.#wakeUp.promise;
@@ -121,13 +144,18 @@ export class Delivery {
   async #attempt(): Promise<'done' | 'failed'> {
     const options = this.#options;
     let batch: Batch | undefined;
+    let settled = false;
+    let leave = (): void => {};
     try {
+      leave = await this.#services.turns.enter(this.#alone, this.#stopping.signal);
       const sink = await this.#opened(options);
-      batch = this.#source.next({ ...sink.batch, records: Math.min(sink.batch.records, this.#most) });
+      batch = this.#source.next({ ...sink.batch, records: this.#mostRecords(sink) });
       // It could not be read; that it waits is known all the same.
       if (batch === undefined) return 'failed';
       const { records } = batch;
+      this.#services.attempting(batch);
       await this.#within(options.writeTimeoutMs, (signal) => sink.write(records, signal));
+      settled = true;
       this.#succeeded(batch);
       return 'done';
     } catch (error) {
@@ -135,16 +163,28 @@ export class Delivery {
       // What failed is not what is configured now.
       if (options !== this.#options) return 'done';
       if (error instanceof RefusedError && batch !== undefined) {
+        settled = true;
         this.#narrow(batch, error);
         return 'done';
       }
       this.#failed(error);
       return 'failed';
+    } finally {
+      this.#services.attempted(settled);
+      // The thread lives: whoever hangs or is down shall not hold up the others.
+      if (!settled) this.#alone = false;
+      leave();
     }
+  }
+
+  #mostRecords(sink: RecordSink): number {
+    const { throughSeq, mostRecords = Number.POSITIVE_INFINITY } = this.#careful;
+    return throughSeq === undefined ? Math.min(sink.batch.records, this.#most, mostRecords) : 1;
   }
 
   async #opened(options: DeliveryOptions): Promise<RecordSink> {
     if (this.#sink !== undefined) return this.#sink;
+    this.#services.attempting();
     const opening = options.open();
     let sink: RecordSink;
     try {
@@ -182,6 +222,7 @@ export class Delivery {
     // Past the batch that was refused and no culprit: it was refused as a whole, for its length perhaps.
     if (last >= this.#suspectThrough) this.#most *= 2;
     this.#source.delivered(batch);
+    this.#trust(last);
     if (!this.#failing) return;
     this.#failing = false;
     this.#services.changed(undefined);
@@ -198,6 +239,15 @@ export class Delivery {
     this.#most = Number.POSITIVE_INFINITY;
     this.#suspectThrough = 0;
     this.#source.refused(batch, error);
+    this.#trust(batch.records[0]?.seq ?? 0);
+  }
+
+  /** Past the records over one of which the thread ended. */
+  #trust(seq: number): void {
+    const { throughSeq, mostRecords } = this.#careful;
+    if (throughSeq === undefined || seq < throughSeq) return;
+    this.#careful = mostRecords === undefined ? {} : { mostRecords };
+    this.#alone = false;
   }
 
   #failed(error: unknown): void {

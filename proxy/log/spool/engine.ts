@@ -1,15 +1,17 @@
 /** The spool itself, without its thread: takes records in, keeps a delivery for each target, and tells what became of them. */
 import { isDeepStrictEqual } from 'node:util';
 import { type NetworkTarget, targetFiles } from '#contract/compiled-targets.ts';
-import { DROP_REASONS, type DropReason } from '../../observe/meters.ts';
 import { scrubText } from '../scrub.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { Ledger } from './ledger.ts';
-import type { SpoolConfig, SpoolReply, SpoolRequest, TargetReport } from './messages.ts';
+import type { Parcel, SpoolConfig, SpoolReply, SpoolRequest, TargetReport } from './messages.ts';
 import type { OpenSink } from './open-sink.ts';
+import { recordsOf } from './records-of.ts';
 import type { NewRecord } from './rows.ts';
 import { Storage } from './storage.ts';
 import { storageTeller } from './storage-teller.ts';
+import { attemptOf, type Careful, leftAlone } from './suspicion.ts';
+import { Turns } from './turns.ts';
 
 export interface EngineOptions {
   readonly stateDirectory: string;
@@ -32,7 +34,7 @@ interface Served {
 }
 
 const UPKEEP_MS = 1_000;
-const REPORT_MS = 50;
+const REPORT_MS = 200;
 const DRAIN_MS = 10_000;
 const ERROR_LENGTH = 300;
 
@@ -42,6 +44,8 @@ export class SpoolEngine {
   readonly #served = new Map<string, Served>();
   #storage: Storage | undefined;
   #credentials: ReadonlyMap<string, string> = new Map();
+  readonly #turns = new Turns();
+  #careful: ReadonlyMap<string, Careful> = new Map();
   #gone: string[] = [];
   #upkeep: NodeJS.Timeout | undefined;
   #reporting: NodeJS.Timeout | undefined;
@@ -54,11 +58,10 @@ export class SpoolEngine {
   handle(request: SpoolRequest): void {
     switch (request.kind) {
       case 'configure':
-        this.configure(request.config);
+        this.configure(request.config, request.careful);
         break;
       case 'add':
-        this.#lose(request.lost);
-        this.add(recordsOf(request.ids, request.lengths, request.bytes));
+        this.add(recordsOf(request), request);
         break;
       case 'flush':
         this.flush();
@@ -69,7 +72,8 @@ export class SpoolEngine {
     }
   }
 
-  configure(config: SpoolConfig): void {
+  configure(config: SpoolConfig, careful: ReadonlyMap<string, Careful> = new Map()): void {
+    this.#careful = careful;
     const { maxBytes, maxAgeMs, keepMs } = config;
     this.#credentials = config.credentials;
     const options = { maxBytes, maxAgeMs, keepMs };
@@ -84,8 +88,8 @@ export class SpoolEngine {
     this.#armUpkeep();
   }
 
-  add(records: readonly NewRecord[]): void {
-    const durable = this.#storage?.add(records) ?? false;
+  add(records: readonly NewRecord[], parcel?: Parcel): void {
+    const durable = this.#storage?.add(records, parcel) ?? false;
     this.#options.send({ kind: 'taken', durable });
     for (const { delivery } of this.#served.values()) delivery.wake();
     this.#tellGone();
@@ -154,10 +158,23 @@ export class SpoolEngine {
     // Came back while it was leaving: what still waited is counted as removed, and it begins anew.
     if (known !== undefined) void known.delivery.stop();
     this.#storage?.subscribe(name);
-    this.#served.set(name, { target, credentials, delivery: this.#deliver(target, credentials) });
+    const careful = this.#careful.get(name) ?? {};
+    if (careful.poison !== undefined) this.#setAside(name, careful.poison);
+    this.#served.set(name, { target, credentials, delivery: this.#deliver(target, credentials, careful) });
+    if (careful.pauseMs !== undefined) this.#failed(name, leftAlone(careful.pauseMs));
   }
 
-  #deliver(target: NetworkTarget, credentials: ReadonlyMap<string, string>): Delivery {
+  /** The record over which the thread ended. */
+  #setAside(name: string, id: string): void {
+    const batch = this.#storage?.batch(name, { records: 1, bytes: 0 });
+    if (batch === undefined || batch.records[0]?.id !== id) return;
+    this.#storage?.settle(name, batch, 'failed');
+    this.#storage?.noteRefused(name, id, 'The spool thread ended over it');
+    const message = 'The spool thread ended over a record again and again: it is dropped for this target';
+    this.#log('error', message, { target: name, id });
+  }
+
+  #deliver(target: NetworkTarget, credentials: ReadonlyMap<string, string>, careful: Careful): Delivery {
     const { name } = target;
     const storage = this.#storage as Storage;
     return new Delivery(
@@ -176,7 +193,14 @@ export class SpoolEngine {
         },
       },
       this.#deliveryOptions(target, credentials),
-      { changed: (error) => this.#failed(name, error), random: Math.random },
+      {
+        changed: (error) => this.#failed(name, error),
+        random: Math.random,
+        turns: this.#turns,
+        attempting: (batch) => this.#options.send({ kind: 'attempting', target: name, attempt: attemptOf(batch) }),
+        attempted: (settled) => this.#options.send({ kind: 'attempted', target: name, settled }),
+      },
+      careful,
     );
   }
 
@@ -216,18 +240,6 @@ export class SpoolEngine {
     this.#options.send({ kind: 'report', report: { targets: [report], stripped: this.#storage?.stripped ?? 0 } });
   }
 
-  #lose(lost: Readonly<Partial<Record<DropReason, number>>>): void {
-    for (const reason of DROP_REASONS) {
-      const records = lost[reason] ?? 0;
-      if (records === 0) continue;
-      for (const [name, { leaving }] of this.#served) {
-        if (leaving !== undefined) continue;
-        this.#ledger.saw(name, records);
-        this.#ledger.dropped(name, reason, records);
-      }
-    }
-  }
-
   #settled(): void {
     for (const [name, { leaving }] of this.#served) {
       if (leaving !== undefined && this.#storage?.waiting(name).records === 0) this.#left(name);
@@ -255,7 +267,7 @@ export class SpoolEngine {
       const message = 'Cannot write to log target: records wait in the spool and the write is repeated';
       this.#log('warn', message, { target: name, problem: this.#textOf(error) });
     }
-    this.#changed();
+    this.report();
   }
 
   #log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>): void {
@@ -281,13 +293,4 @@ export class SpoolEngine {
   #changed(): void {
     this.#reporting ??= setTimeout(() => this.report(), REPORT_MS);
   }
-}
-
-function recordsOf(ids: readonly string[], lengths: readonly number[], bytes: Uint8Array): NewRecord[] {
-  let from = 0;
-  return ids.map((id, index) => {
-    const json = bytes.subarray(from, from + (lengths[index] ?? 0));
-    from += json.byteLength;
-    return { id, json };
-  });
 }

@@ -42,6 +42,12 @@ export class Ledger {
     this.#accounts.set(name, { ...account, delivered: account.delivered + records });
   }
 
+  /** Records that were lost before a store saw them. */
+  lost(name: string, lost: Dropped): void {
+    this.saw(name, sumOf(lost));
+    for (const reason of DROP_REASONS) this.dropped(name, reason, lost[reason] ?? 0);
+  }
+
   dropped(name: string, reason: DropReason, records: number): void {
     if (records === 0) return;
     const account = this.account(name);
@@ -62,10 +68,16 @@ export function sumOf(dropped: Dropped): number {
   return Object.values(dropped).reduce((sum, records) => sum + records, 0);
 }
 
+export function droppedInAll(a: Dropped, b: Dropped): Dropped {
+  return Object.fromEntries(
+    DROP_REASONS.flatMap((reason) => {
+      const records = (a[reason] ?? 0) + (b[reason] ?? 0);
+      return records > 0 ? [[reason, records] as const] : [];
+    }),
+  );
+}
+
 function sumOfBoth(a: Account, b: Account): Account {
-  const dropped = DROP_REASONS.flatMap((reason) => {
-    const records = (a.dropped[reason] ?? 0) + (b.dropped[reason] ?? 0);
-    return records > 0 ? [[reason, records] as const] : [];
-  });
-  return { seen: a.seen + b.seen, delivered: a.delivered + b.delivered, dropped: Object.fromEntries(dropped) };
+  const dropped = droppedInAll(a.dropped, b.dropped);
+  return { seen: a.seen + b.seen, delivered: a.delivered + b.delivered, dropped };
 }

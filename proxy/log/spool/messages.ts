@@ -1,9 +1,10 @@
 /** What the log and the spool's thread say to each other. */
 import type { NetworkTarget } from '#contract/compiled-targets.ts';
-import type { DropReason, SpoolEvent } from '../../observe/meters.ts';
-import type { Account } from './ledger.ts';
+import type { SpoolEvent } from '../../observe/meters.ts';
+import type { Account, Dropped } from './ledger.ts';
 import type { Extent } from './rows.ts';
 import type { StoreOptions } from './store.ts';
+import type { Attempt, Careful } from './suspicion.ts';
 
 export interface SpoolConfig extends StoreOptions {
   readonly targets: readonly NetworkTarget[];
@@ -11,27 +12,38 @@ export interface SpoolConfig extends StoreOptions {
   readonly credentials: ReadonlyMap<string, string>;
 }
 
+/** What one `add` is known by, should it come again because the thread ended before its answer. */
+export interface Parcel {
+  /** Of the process: a random text. */
+  readonly run: string;
+  /** Rises within a run. */
+  readonly number: number;
+  /** Records that were lost before they came here, for every target. */
+  readonly lost: Dropped;
+}
+
 export type SpoolRequest =
-  | { readonly kind: 'configure'; readonly config: SpoolConfig }
+  /** @param careful of a thread that is new: the targets over which those before it ended */
+  | { readonly kind: 'configure'; readonly config: SpoolConfig; readonly careful?: ReadonlyMap<string, Careful> }
   /** Records one after the other in one buffer. Answered by `taken`; only then the next may come. */
-  | {
+  | (Parcel & {
       readonly kind: 'add';
       readonly ids: readonly string[];
       readonly lengths: readonly number[];
       readonly bytes: Uint8Array;
-      /** Records that were lost before they came here, for every target. */
-      readonly lost: Readonly<Partial<Record<DropReason, number>>>;
-    }
+    })
   /** Deliver all that can be delivered at once; answered by `flushed` when nothing waits any more. */
   | { readonly kind: 'flush' }
   /** Answered by a last `report` and `closed`. */
   | { readonly kind: 'close' };
 
 export type SpoolReply =
-  /** `durable`: they outlive the process. Otherwise `gone` tells of each. */
+  /** `durable`: they and `lost` outlive the process. Otherwise `gone` tells of each, and `lost` has to come again. */
   | { readonly kind: 'taken'; readonly durable: boolean }
   | { readonly kind: 'gone'; readonly ids: readonly string[] }
   | { readonly kind: 'report'; readonly report: SpoolReport }
+  | { readonly kind: 'attempting'; readonly target: string; readonly attempt: Attempt }
+  | { readonly kind: 'attempted'; readonly target: string; readonly settled: boolean }
   | {
       readonly kind: 'log';
       readonly level: 'debug' | 'info' | 'warn' | 'error';

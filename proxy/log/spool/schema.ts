@@ -1,5 +1,6 @@
 /** The spool's database: its tables, and how an older one becomes the present one (`user_version`). */
 import type { DatabaseSync } from 'node:sqlite';
+import { SPOOL_CHANGES_BYTES } from '#contract/disk-bounds.ts';
 import { openOwnDatabase } from '../own-database.ts';
 
 /**
@@ -42,6 +43,14 @@ const MIGRATIONS: readonly string[] = [
     error TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- The last parcel of records that a process handed over: one that comes again is not counted again.
+  CREATE TABLE parcel (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    run TEXT NOT NULL,
+    number INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /**
@@ -53,7 +62,7 @@ export function openDatabase(path: string): DatabaseSync {
   return openOwnDatabase(path, {
     what: 'spool',
     migrations: MIGRATIONS,
-    journalBytes: 8 * 1024 ** 2,
+    journalBytes: SPOOL_CHANGES_BYTES,
     cacheKib: 2048,
     check: true,
   });

@@ -1,15 +1,15 @@
 /** Takes a damaged spool out of the way, keeping it for people, and as much of its counts as can still be read. */
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { DAMAGED_SPOOLS } from '#contract/disk-bounds.ts';
+import { makeDirectory } from '../make-directory.ts';
 import { lostWith, readAccounts } from './account-rows.ts';
 import type { Account, Ledger } from './ledger.ts';
 import { SPOOL_FILE } from './place.ts';
 
 /** Files that SQLite keeps beside the database. */
 const COMPANIONS: readonly string[] = ['-wal', '-shm', '-journal'];
-/** Damaged files that are kept; a disk that breaks each of them shall not be filled with them. */
-const KEPT = 2;
 
 export interface SetAside {
   /** Where the damaged file is now. */
@@ -18,8 +18,9 @@ export interface SetAside {
   readonly lostRecords?: number;
 }
 
+/** @throws what the file system throws */
 export function makeFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeDirectory(folder);
 }
 
 /**
@@ -41,8 +42,10 @@ export function setAside(folder: string, nowEpochMs: number, ledger?: Ledger): S
 function salvage(path: string, ledger: Ledger): number | undefined {
   let accounts: readonly { readonly name: string; readonly account: Account }[];
   try {
-    const db = new DatabaseSync(path, { readOnly: true });
+    const db = new DatabaseSync(path, { readOnly: true, defensive: false });
     try {
+      // Otherwise SQLite reads nothing of a file that is shorter than it ought to be.
+      db.exec('PRAGMA writable_schema = ON');
       accounts = readAccounts(db);
     } finally {
       db.close();
@@ -71,7 +74,7 @@ function forgetOldest(folder: string): void {
   const marker = `${SPOOL_FILE}.corrupt-`;
   const files = readdirSync(folder).filter((name) => name.startsWith(marker));
   const times = [...new Set(files.map((name) => name.slice(marker.length).split('-')[0] ?? ''))].sort();
-  for (const time of times.slice(0, -KEPT)) {
+  for (const time of times.slice(0, -DAMAGED_SPOOLS)) {
     for (const name of files) if (name.startsWith(`${marker}${time}`)) rmSync(join(folder, name), { force: true });
   }
 }

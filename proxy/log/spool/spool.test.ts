@@ -150,6 +150,46 @@ describe('Spool', () => {
     assert.deepEqual(fates, ['poison failed', 'good delivered']);
   });
 
+  it('writes a single record down at once, and those that follow it closely together', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    // However long the machine takes from one line to the next.
+    t.mock.method(performance, 'now', () => 1_000);
+    const posted: string[] = [];
+    let events: SpoolThreadEvents | undefined;
+    const thread = {
+      running: true,
+      post: (request: SpoolRequest) => void posted.push(request.kind === 'add' ? request.ids.join() : request.kind),
+      hold: () => {},
+      terminate: () => Promise.resolve(),
+    };
+    const metrics = { logged: () => {}, waiting: () => {}, forgetTarget: () => {}, spoolEvent: () => {} };
+    const spool = new Spool(configOf(http('http://127.0.0.1:9/')), {
+      stateDirectory: state,
+      services: { metrics, logger: createLogger({ write: () => {} }), isLocal: () => false },
+      startThread: (_directory, heard) => {
+        events = heard;
+        return thread as unknown as SpoolThread;
+      },
+    });
+    const deliver = (id: string, bytes = 3): void => spool.deliver(Buffer.alloc(bytes, 32), () => {}, id);
+    deliver('first');
+    events?.reply({ kind: 'taken', durable: true });
+    for (const id of ['second', 'third']) deliver(id);
+    assert.deepEqual(posted, ['first']);
+    t.mock.timers.tick(50);
+    assert.deepEqual(posted, ['first', 'second,third']);
+    for (const id of ['while', 'busy']) deliver(id);
+    events?.reply({ kind: 'taken', durable: true });
+    assert.deepEqual(posted.slice(2), ['while,busy']);
+    events?.reply({ kind: 'taken', durable: true });
+    deliver('long', 1 << 20);
+    assert.deepEqual(posted.slice(3), ['long']);
+    events?.reply({ kind: 'taken', durable: true });
+    deliver('before');
+    spool.configure(configOf());
+    assert.deepEqual(posted.slice(4), ['before', 'configure']);
+  });
+
   it('leaves what it cannot write down in time to the journal', async (t) => {
     const { spool, told, fates, deliver } = await open(t);
     for (let n = 0; n < 5; n++) deliver(`r${n}`);

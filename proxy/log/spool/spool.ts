@@ -2,11 +2,14 @@
  * The network targets together, as the log sees them: lines go to the spool's thread, and are settled once it has written them
  * down. One batch is under way at a time; what comes meanwhile waits here, within bounds, and leaves as the next one.
  */
+import { randomUUID } from 'node:crypto';
 import type { DropReason } from '../../observe/meters.ts';
 import { LineQueue, type QueuedLine, type Settled } from '../targets/line-queue.ts';
 import type { Target, TargetServices, TargetState } from '../targets/target.ts';
+import { type Dropped, droppedInAll, sumOf } from './ledger.ts';
 import type { SpoolConfig, SpoolReply } from './messages.ts';
 import { type SpoolThread, type SpoolThreadEvents, startSpoolThread } from './spool-thread.ts';
+import { Suspicion } from './suspicion.ts';
 import { Tally, type TallyServices } from './tally.ts';
 
 export interface SpoolOptions {
@@ -20,11 +23,19 @@ const MIB = 1024 ** 2;
 /** What may wait for the thread. */
 const QUEUE = { bytes: 16 * MIB, records: 10_000 };
 const BATCH_BYTES = MIB;
+/** What comes so soon after a batch that left gathers for the next one: each wakes two threads and is a transaction. */
+const GATHER_MS = 50;
 /** How long the last records may take to be written down, and the thread to close, when the time for deliveries is over. */
 const COMMIT_MS = 300;
 const CLOSE_MS = 900;
 /** A batch that the thread ended over so often is taken to be the reason. */
 const MOST_CRASHES = 3;
+
+interface Sending {
+  readonly lines: readonly QueuedLine[];
+  readonly number: number;
+  readonly lost: Dropped;
+}
 
 export class Spool implements Target {
   readonly #services: SpoolOptions['services'];
@@ -32,15 +43,22 @@ export class Spool implements Target {
   readonly #queue = new LineQueue(QUEUE);
   readonly #tally: Tally;
   #config: SpoolConfig;
-  /** With the thread at the moment, not written down yet. */
-  #sending: readonly QueuedLine[] = [];
-  #underWay = false;
+  /** With the thread at the moment, and not acknowledged yet. */
+  #sending: Sending | undefined;
+  #sentAtMs = Number.NEGATIVE_INFINITY;
+  #gathering: NodeJS.Timeout | undefined;
+  readonly #run = randomUUID();
+  #number = 0;
   /** How often the thread ended since it last took a batch. */
   #crashes = 0;
+  readonly #suspicion = new Suspicion();
   /** In the thread's memory alone. */
   readonly #held = new Map<string, Settled>();
-  /** Lost before they reached the thread, which has not heard of them yet. */
-  #lost: Partial<Record<DropReason, number>> = {};
+  /** Lost before they reached the thread, and not on their way to it. */
+  #lost: Dropped = {};
+  /** It could not write losses down: they go there again with the next records. */
+  #lostWaits = false;
+  #closing = false;
   #closed: DropReason | undefined;
   #changed = Promise.withResolvers<void>();
   #flushed = false;
@@ -62,6 +80,8 @@ export class Spool implements Target {
   configure(config: SpoolConfig): void {
     this.#config = config;
     this.#tally.configure(config.targets.map(({ name }) => name));
+    // What gathers is for those targets that were in force when it came.
+    this.#send();
     this.#thread.post({ kind: 'configure', config });
   }
 
@@ -71,13 +91,13 @@ export class Spool implements Target {
       return;
     }
     this.#drop(this.#queue.push({ bytes, settled, id }), 'overflow');
-    this.#send();
+    this.#sendSoon();
     this.#tellWaiting();
   }
 
   lose(reason: DropReason): void {
     this.#lose(reason, 1);
-    this.#send();
+    this.#sendSoon();
   }
 
   states(): readonly TargetState[] {
@@ -86,6 +106,8 @@ export class Spool implements Target {
 
   async close(signal: AbortSignal, reason: DropReason): Promise<void> {
     this.#thread.hold();
+    this.#closing = true;
+    this.#lostWaits = false;
     this.#send();
     await this.#until(() => this.#unwritten === 0, signal);
     await this.#until(() => this.#unwritten === 0, AbortSignal.timeout(COMMIT_MS));
@@ -97,33 +119,44 @@ export class Spool implements Target {
     await this.#until(() => this.#ended || !this.#thread.running, AbortSignal.timeout(CLOSE_MS));
     await this.#thread.terminate();
     // What was under way may have been taken while the thread closed.
-    this.#drop(this.#sending, reason);
-    this.#sending = [];
+    this.#drop(this.#sending?.lines ?? [], reason);
+    this.#sending = undefined;
     for (const settled of this.#held.values()) settled(reason);
     this.#held.clear();
     this.#tellClosed();
   }
 
   get #unwritten(): number {
-    return this.#queue.records + this.#sending.length;
+    return this.#queue.records + (this.#sending?.lines.length ?? 0);
   }
 
   #greet(): void {
-    this.#thread.post({ kind: 'configure', config: this.#config });
-    this.#underWay = false;
-    // The thread knows a record by its id: one that was written down before the old thread ended stays one.
-    if (this.#sending.length > 0) this.#post(this.#sending);
+    this.#thread.post({ kind: 'configure', config: this.#config, careful: this.#suspicion.careful() });
+    // The thread knows a parcel by its number: one that was written down before the old thread ended is not counted again.
+    if (this.#sending !== undefined) this.#post(this.#sending);
     else this.#send();
   }
 
+  /** At once, unless a batch left just now. */
+  #sendSoon(): void {
+    const restMs = this.#sentAtMs + GATHER_MS - performance.now();
+    if (restMs <= 0 || this.#closing || this.#queue.bytes >= BATCH_BYTES) this.#send();
+    else if (this.#sending === undefined) this.#gathering ??= setTimeout(() => this.#send(), restMs).unref();
+  }
+
   #send(): void {
-    if (!this.#thread.running || this.#underWay) return;
-    if (this.#queue.records === 0 && Object.keys(this.#lost).length === 0) return;
-    this.#sending = this.#queue.take(BATCH_BYTES);
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    if (!this.#thread.running || this.#sending !== undefined) return;
+    if (this.#queue.records === 0 && (this.#lostWaits || sumOf(this.#lost) === 0)) return;
+    this.#number += 1;
+    this.#sentAtMs = performance.now();
+    this.#sending = { lines: this.#queue.take(BATCH_BYTES), number: this.#number, lost: this.#lost };
+    this.#lost = {};
     this.#post(this.#sending);
   }
 
-  #post(lines: readonly QueuedLine[]): void {
+  #post({ lines, number, lost }: Sending): void {
     const lengths = lines.map(({ bytes }) => bytes.length - 1);
     const bytes = new Uint8Array(new ArrayBuffer(lengths.reduce((sum, length) => sum + length, 0)));
     let at = 0;
@@ -132,10 +165,8 @@ export class Spool implements Target {
       bytes.set(line.bytes.subarray(0, -1), at);
       at += line.bytes.length - 1;
     }
-    const lost = this.#lost;
-    this.#lost = {};
-    this.#underWay = true;
-    this.#thread.post({ kind: 'add', ids: lines.map(({ id }) => id), lengths, bytes, lost }, [bytes.buffer]);
+    const ids = lines.map(({ id }) => id);
+    this.#thread.post({ kind: 'add', run: this.#run, number, ids, lengths, bytes, lost }, [bytes.buffer]);
   }
 
   #hear(reply: SpoolReply): void {
@@ -156,6 +187,12 @@ export class Spool implements Target {
       case 'event':
         this.#services.metrics.spoolEvent(reply.event, 1);
         break;
+      case 'attempting':
+        this.#suspicion.attempting(reply.target, reply.attempt);
+        return;
+      case 'attempted':
+        this.#suspicion.attempted(reply.target, reply.settled);
+        return;
       case 'flushed':
         this.#flushed = true;
         break;
@@ -167,11 +204,12 @@ export class Spool implements Target {
   }
 
   #taken(durable: boolean): void {
-    const taken = this.#sending;
-    this.#sending = [];
-    this.#underWay = false;
+    const { lines = [], lost = {} } = this.#sending ?? {};
+    this.#sending = undefined;
     this.#crashes = 0;
-    for (const { id, settled } of taken) {
+    this.#lostWaits = !durable;
+    if (!durable) this.#lost = droppedInAll(this.#lost, lost);
+    for (const { id, settled } of lines) {
       if (durable) settled('delivered');
       else this.#held.set(id, settled);
     }
@@ -184,12 +222,18 @@ export class Spool implements Target {
   }
 
   #threadEnded(error: unknown): void {
+    // As it was told to.
+    if (this.#ended) return;
     this.#services.metrics.spoolEvent('restarted', 1);
-    this.#services.logger.error('The spool thread ended: it is started again', { error, inMemory: this.#held.size });
+    const serving = this.#suspicion.ended();
+    const message = 'The spool thread ended: it is started again';
+    this.#services.logger.error(message, { error, inMemory: this.#held.size, serving });
     this.#crashes += 1;
-    if (this.#crashes >= MOST_CRASHES) {
-      this.#drop(this.#sending, 'failed');
-      this.#sending = [];
+    if (this.#crashes >= MOST_CRASHES && this.#sending !== undefined) {
+      const { lines, lost } = this.#sending;
+      this.#sending = undefined;
+      this.#lost = droppedInAll(this.#lost, lost);
+      this.#drop(lines, 'failed');
     }
     const held = [...this.#held.values()];
     this.#held.clear();
@@ -201,7 +245,7 @@ export class Spool implements Target {
   #lose(reason: DropReason, records: number): void {
     this.#tally.lost(reason, records);
     // What a shutdown cut off is found in the journal by the next start, and counted then.
-    if (reason !== 'shutdown') this.#lost[reason] = (this.#lost[reason] ?? 0) + records;
+    if (reason !== 'shutdown') this.#lost = droppedInAll(this.#lost, { [reason]: records });
   }
 
   #drop(lines: readonly QueuedLine[], reason: DropReason): void {

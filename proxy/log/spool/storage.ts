@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { DropReason } from '../../observe/meters.ts';
 import { failureOf } from '../own-database.ts';
 import type { Ledger } from './ledger.ts';
+import type { Parcel } from './messages.ts';
 import { SPOOL_FILE, SPOOL_FOLDER } from './place.ts';
 import type { Extent, NewRecord, StoredRecord } from './rows.ts';
 import { openDatabase } from './schema.ts';
@@ -100,9 +101,9 @@ export class Storage {
     this.#try((store) => store.remove(target));
   }
 
-  /** @returns whether they outlive this process; otherwise `gone` tells when they are settled */
-  add(records: readonly NewRecord[]): boolean {
-    if (this.#addToDisk(records)) return true;
+  /** @returns whether all outlives this process; otherwise `gone` tells when records are settled, and the parcel's losses are not counted */
+  add(records: readonly NewRecord[], parcel?: Parcel): boolean {
+    if (this.#addToDisk(records, parcel)) return true;
     const memory = this.#held();
     if (this.#guard(memory, () => memory.add(records, this.#services.now()) ?? true) !== true) this.#lose(records);
     return false;
@@ -178,7 +179,7 @@ export class Storage {
     for (const store of this.#stores()) this.#guard(store, () => work(store));
   }
 
-  #addToDisk(records: readonly NewRecord[]): boolean {
+  #addToDisk(records: readonly NewRecord[], parcel?: Parcel): boolean {
     if (this.#failing && this.#services.now() < this.#retryAt) return false;
     for (let tries = 0; tries < 2; tries++) {
       const store = this.#disk ?? this.#open();
@@ -188,7 +189,7 @@ export class Storage {
         if (tries > 0) store.checkpoint();
         // One that could not be written down when the config named it.
         for (const target of this.#targets) store.subscribe(target);
-        store.add(records, this.#services.now());
+        store.add(records, this.#services.now(), parcel);
         return true;
       });
       if (done !== true) continue;

@@ -4,17 +4,12 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { DropReason } from '../../observe/meters.ts';
+import { rollBack } from '../own-database.ts';
 import { AccountRows } from './account-rows.ts';
 import { type Ledger, sumOf } from './ledger.ts';
-import {
-  type Extent,
-  type NewRecord,
-  numberOf,
-  RecordRows,
-  type RowFacts,
-  rowBytes,
-  type StoredRecord,
-} from './rows.ts';
+import type { Parcel } from './messages.ts';
+import { type Extent, type NewRecord, RecordRows, type RowFacts, rowBytes, type StoredRecord } from './rows.ts';
+import { lessened, NOTHING, type Subscription, waitingFor } from './subscription.ts';
 
 export interface StoreOptions {
   /** Most bytes of the file that records may take; a single longer one is taken all the same. */
@@ -25,18 +20,11 @@ export interface StoreOptions {
   readonly keepMs: number;
 }
 
-/** Where a target is. */
-interface Subscription {
-  readonly cursor: number;
-  /** What lies beyond the cursor. */
-  readonly waiting: Extent;
-  /** Of a target that was removed: records beyond this are not for it. */
-  readonly end?: number;
-}
-
 /** Rows that one transaction of the upkeep handles at most: none shall keep new records waiting. */
 const UPKEEP_ROWS = 500;
 const REFUSED_ROWS = 1000;
+/** Free pages that stay while records come in: they are about to be used again. */
+const BUSY_PAGES = 2048;
 
 export class SpoolStore {
   options: StoreOptions;
@@ -49,6 +37,8 @@ export class SpoolStore {
   /** Values are replaced, never changed. */
   #subscriptions = new Map<string, Subscription>();
   #stripped = 0;
+  /** Records came in since it last looked for room to give back. */
+  #busy = false;
 
   /**
    * @param elsewhere how many records of a target lie in another store: they are no part of what this one writes down
@@ -73,6 +63,11 @@ export class SpoolStore {
 
   get usedBytes(): number {
     return this.#rows.usedBytes;
+  }
+
+  /** Of the pages of the file; what `maxBytes` bounds. */
+  get takenBytes(): number {
+    return this.#rows.takenBytes;
   }
 
   /** Records whose bodies this process took out for want of room. */
@@ -110,10 +105,15 @@ export class SpoolStore {
   }
 
   /** Takes records in, for every target. One that is there already is passed over. @throws what SQLite throws; then nothing changed */
-  add(records: readonly NewRecord[], atEpochMs: number): void {
+  add(records: readonly NewRecord[], atEpochMs: number, parcel?: Parcel): void {
     this.#transaction(() => {
+      if (parcel !== undefined && !this.#accounts.hear(parcel)) return;
+      for (const [name, { end }] of this.#subscriptions)
+        if (parcel !== undefined && end === undefined) this.#ledger.lost(name, parcel.lost);
+      this.#busy = true;
       for (const record of records) {
         if (this.#rows.has(record.id)) continue;
+        for (const older of this.#rows.olderStates(record.id)) this.#supersede(older);
         this.#makeRoom(rowBytes(record.json.byteLength));
         this.#rows.insert(record, atEpochMs);
         const bytes = record.json.byteLength;
@@ -161,12 +161,13 @@ export class SpoolStore {
     const oldest = this.#rows.facts(0, UPKEEP_ROWS);
     const old = this.#rows.facts(this.#settledThrough(), UPKEEP_ROWS);
     const expired = old.filter(({ atEpochMs }) => atEpochMs < nowEpochMs - maxAgeMs).at(-1);
-    const removable = (row: RowFacts): boolean =>
-      row.seq <= this.#settledThrough() && row.atEpochMs <= nowEpochMs - keepMs;
-    if (expired === undefined && !oldest.some(removable)) return [];
+    // One from the future is of a process whose clock was moved back since.
+    const stale = oldest.filter(({ atEpochMs: at }) => at <= nowEpochMs - keepMs || at > nowEpochMs);
+    const removable = (through: number): RowFacts[] => stale.filter(({ seq }) => seq <= through);
+    if (expired === undefined && removable(this.#settledThrough()).length === 0) return [];
     return this.#transaction(() => {
       if (expired !== undefined) this.#dropThrough(expired.seq, 'expired');
-      const removed = oldest.filter(removable);
+      const removed = removable(this.#settledThrough());
       for (const row of removed) this.#remove(row);
       return removed.map(({ id }) => id);
     });
@@ -174,10 +175,10 @@ export class SpoolStore {
 
   /** Gives free pages back to the file system, a few at a time. @returns whether there are more */
   shrink(): boolean {
-    const free = (): number => numberOf(this.#db.prepare('PRAGMA freelist_count').get()?.['freelist_count']);
-    if (free() === 0) return false;
-    this.#db.exec('PRAGMA incremental_vacuum(256)');
-    return free() > 0;
+    const needed = this.#busy ? BUSY_PAGES : 0;
+    this.#busy = false;
+    if (this.#rows.freePages > needed) this.#db.exec('PRAGMA incremental_vacuum(256)');
+    return this.#rows.freePages > 0;
   }
 
   /** Moves what is in the log into the file, which lets a full disk take a little more. */
@@ -211,8 +212,7 @@ export class SpoolStore {
     const { records, bytes } = this.#rows.extent(known.cursor, through);
     if (fate === 'delivered') this.#ledger.delivered(target, records);
     else this.#ledger.dropped(target, fate, records);
-    const waiting = { records: known.waiting.records - records, bytes: known.waiting.bytes - bytes };
-    this.#set(target, { ...known, cursor: Math.max(known.cursor, through), waiting });
+    this.#set(target, lessened({ ...known, cursor: Math.max(known.cursor, through) }, { records, bytes }));
   }
 
   #dropThrough(seq: number, reason: DropReason): void {
@@ -221,7 +221,7 @@ export class SpoolStore {
 
   /** Policy of a full spool: first what everybody took, then the oldest bodies, then the oldest records. */
   #makeRoom(bytes: number): void {
-    while (this.#rows.usedBytes + bytes > this.options.maxBytes) {
+    while (this.#rows.takenBytes + bytes > this.options.maxBytes) {
       const [oldest] = this.#rows.facts(0, 1);
       if (oldest === undefined) return;
       if (oldest.seq > this.#settledThrough()) {
@@ -241,12 +241,20 @@ export class SpoolStore {
     const stripped = this.#rows.stripNext();
     if (stripped === undefined) return false;
     this.#stripped++;
-    for (const [name, known] of this.#subscriptions) {
-      if (known.cursor >= stripped.seq || stripped.seq > (known.end ?? stripped.seq)) continue;
-      const { records, bytes } = known.waiting;
-      this.#set(name, { ...known, waiting: { records, bytes: bytes - stripped.shorterBytes } });
-    }
+    const less = { records: 0, bytes: stripped.shorterBytes };
+    for (const [name, known] of waitingFor(this.#subscriptions, stripped.seq)) this.#set(name, lessened(known, less));
     return true;
+  }
+
+  /** A newer state of the same record came in. A target that leaves the config does not get that one: for it the older stays. */
+  #supersede(row: RowFacts): void {
+    const waiting = waitingFor(this.#subscriptions, row.seq);
+    if (waiting.some(([, { end }]) => end !== undefined)) return;
+    for (const [name, known] of waiting) {
+      this.#ledger.dropped(name, 'superseded', 1);
+      this.#set(name, lessened(known, { records: 1, bytes: row.bytes }));
+    }
+    this.#remove(row);
   }
 
   /** Nobody waits for a record up to here. */
@@ -284,15 +292,5 @@ export class SpoolStore {
       this.#subscriptions = subscriptions;
       this.#stripped = stripped;
     };
-  }
-}
-
-const NOTHING: Extent = { records: 0, bytes: 0 };
-
-function rollBack(db: DatabaseSync): void {
-  try {
-    if (db.isTransaction) db.exec('ROLLBACK');
-  } catch {
-    // The failure that brought us here is the one to tell.
   }
 }

@@ -1,4 +1,7 @@
-/** The `kafka` target: a message for each record, keyed by its id, acknowledged by every replica in sync. */
+/**
+ * The `kafka` target: a message for each record, keyed by its id alone, acknowledged by every replica in sync: states of one record
+ * lie in one partition in their order, and a compacted topic keeps the newest.
+ */
 import { isIP } from 'node:net';
 import { type BaseOptions, ProduceAcks, Producer } from '@platformatic/kafka';
 import type { KafkaTarget } from '#contract/compiled.ts';

@@ -13,7 +13,7 @@ export type Settled = (fate: 'delivered' | DropReason) => void;
 export interface QueuedLine {
   readonly bytes: Buffer;
   readonly settled: Settled;
-  /** The exchange's. */
+  /** The record's, with its sequence (record-key.ts). */
   readonly id: string;
 }
 

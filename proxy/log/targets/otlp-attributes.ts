@@ -2,6 +2,7 @@
  * What an OpenTelemetry backend can search a record by. Names of the semantic conventions for generative AI and HTTP where they
  * exist, `sluice.*` for what only we know (docs/log-targets.md lists them).
  */
+import { recordKey } from '../record-key.ts';
 
 /** A value as OTLP's JSON writes it; 64-bit numbers are strings (protobuf's JSON mapping). */
 export type AnyValue =
@@ -18,6 +19,8 @@ export interface KeyValue {
 /** What is read of a record; members that are not what they should be are left out. */
 export interface OtlpView {
   readonly id?: unknown;
+  readonly sequence?: unknown;
+  readonly partial?: unknown;
   readonly exchange?: unknown;
   readonly hop?: unknown;
   readonly chained?: unknown;
@@ -41,7 +44,10 @@ export interface OtlpView {
 const HEALTHY_ENDS: ReadonlySet<unknown> = new Set(['complete', 'client_gone', 'shutdown']);
 
 export function isHealthy(record: OtlpView): boolean {
-  return HEALTHY_ENDS.has(record.end) && !(typeof record.status === 'number' && record.status >= 500);
+  return (
+    (record.partial === true || HEALTHY_ENDS.has(record.end)) &&
+    !(typeof record.status === 'number' && record.status >= 500)
+  );
 }
 
 export function recordAttributes(record: OtlpView): KeyValue[] {
@@ -64,7 +70,11 @@ export function recordAttributes(record: OtlpView): KeyValue[] {
     ['http.response.status_code', record.status === 0 ? undefined : record.status],
     ['url.path', path],
     ['error.type', isHealthy(record) ? undefined : record.end],
-    ['log.record.uid', record.id],
+    // What removes duplicates by it must not take the whole record for a part of it.
+    ['log.record.uid', uidOf(record)],
+    ['sluice.record.id', record.sequence === undefined ? undefined : record.id],
+    ['sluice.sequence', record.sequence],
+    ['sluice.partial', record.partial],
     ['sluice.exchange.id', record.exchange],
     ['sluice.hop', record.hop],
     ['sluice.chained', record.chained],
@@ -75,6 +85,10 @@ export function recordAttributes(record: OtlpView): KeyValue[] {
     ['sluice.end', record.end],
     ['sluice.duration', seconds(offsetsMs?.['ended'])],
   ]);
+}
+
+function uidOf({ id, sequence }: OtlpView): unknown {
+  return typeof id === 'string' && typeof sequence === 'number' ? recordKey({ id, sequence }) : id;
 }
 
 /** Whose records these are. */

@@ -65,14 +65,14 @@ export class PostgresConnection {
     return this.#broken;
   }
 
-  /** Inserts what is not there yet, all or nothing. @param lines of COPY's text format */
-  async insert(lines: Buffer, signal: AbortSignal): Promise<void> {
+  /** Inserts what is not there yet, all or nothing. @param rows as COPY_BATCH takes them @param replacing older states, too */
+  async insert(rows: Buffer, replacing: boolean, signal: AbortSignal): Promise<void> {
     await this.#cuttable(signal, async () => {
       await this.#client.query(beginBatch(this.#options.timeoutMs));
       const copy = this.#client.query(copyFrom(COPY_BATCH));
-      copy.end(lines);
+      copy.end(rows);
       await finished(copy);
-      await this.#client.query(insertBatch(this.#options.table));
+      await this.#client.query(insertBatch(this.#options.table, replacing));
     });
   }
 

@@ -8,7 +8,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   '28000': 'this user may not connect from here; check pg_hba.conf, and whether it wants TLS (sslmode=verify-full)',
   '28P01': 'the password was refused; check the connection string in the Secret',
   '3D000': 'there is no such database; create it, or correct the connection string in the Secret',
-  '42501': 'the user may not do this; grant select and insert on the table, and temporary on the database',
+  '42501':
+    'the user may not do this; grant select and insert on the table (and update, for capture.partials), and temporary on the database',
   '42P10': 'the table has no primary key (id); add it, or name a table that is not there yet',
   '53100': 'the disk is full',
   '53300': 'there are too many connections',

@@ -1,13 +1,18 @@
-/** Records -> lines of PostgreSQL's COPY text format. What the server cannot hold is replaced, and counted in the row. */
-import { COLUMNS, type ColumnName } from './postgres-schema.ts';
+/** Records -> rows for PostgreSQL's COPY (COPY_BATCH). What the server cannot hold is replaced, and counted in the row. */
+import { COLUMNS, type ColumnName, DELIMITER, QUOTE } from './postgres-schema.ts';
+import { readHead } from './record-head.ts';
 import type { SinkRecord } from './sink.ts';
+import { storable } from './storable.ts';
 
 /** Enough for people and queries; the whole value is in the record. An index could not hold much more. */
 const MAX_TEXT = 256;
-const REPLACEMENT = '\\ufffd';
+/** The record stands last in its row, as it is: JSON text has no QUOTE in it. */
+const ROW_END = Buffer.from(`${QUOTE}\n`);
 
 /** What is read of a record; members that are not what they should be count as absent. */
 interface Read {
+  readonly sequence?: unknown;
+  readonly partial?: unknown;
   readonly exchange?: unknown;
   readonly hop?: unknown;
   readonly chained?: unknown;
@@ -23,21 +28,26 @@ interface Read {
   readonly usage?: Readonly<Record<string, unknown>>;
 }
 
-/** One line each, newline included. */
-export function copyLines(records: readonly SinkRecord[]): Buffer {
-  return Buffer.from(records.map(copyLine).join(''));
+/** One row each. */
+export function copyRows(records: readonly SinkRecord[]): Buffer {
+  return Buffer.concat(records.flatMap(copyRow));
 }
 
-function copyLine({ id, json }: SinkRecord): string {
-  const { text, replaced } = storable(json.toString('utf8'));
-  const columns = extract(id, JSON.parse(text) as Read);
+function copyRow(record: SinkRecord): Buffer[] {
+  const { json, replaced } = storable(record.json);
+  const columns = extract(record.id, readHead(json) as Read);
   const fields = COLUMNS.map(([name]) => {
-    if (name === 'record') return escapeCopy(text);
+    if (name === 'record') return QUOTE;
     if (name === 'replaced_characters') return String(replaced);
     const value = columns[name];
-    return value === undefined ? '\\N' : escapeCopy(String(value));
+    return value === undefined ? '' : quoted(String(value));
   });
-  return `${fields.join('\t')}\n`;
+  return [Buffer.from(fields.join(DELIMITER)), json, ROW_END];
+}
+
+/** What is not quoted and empty is NULL. */
+function quoted(value: string): string {
+  return `${QUOTE}${value.replaceAll(QUOTE, QUOTE + QUOTE)}${QUOTE}`;
 }
 
 type Extracted = {
@@ -48,6 +58,8 @@ function extract(id: string, record: Read): Extracted {
   const { model, usage = {}, workload } = record;
   return {
     id,
+    sequence: whole(record.sequence) ?? 0,
+    partial: String(record.partial === true),
     exchange: text(record.exchange),
     hop: text(record.hop),
     chained: String(record.chained === true),
@@ -76,27 +88,4 @@ function text(value: unknown): string | undefined {
 
 function whole(value: unknown): number | undefined {
   return Number.isSafeInteger(value) ? (value as number) : undefined;
-}
-
-/** A pair of surrogates, one character by its number, any other escape: in turn, so that an escaped backslash hides nothing. */
-const ESCAPE = /\\u(?:d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|([0-9a-f]{4}))|\\[^u]/gi;
-const UNSTORABLE = /^(?:0000|d[89a-f][0-9a-f]{2})$/i;
-/** Quick to rule out: a record of many MiB has an escape every few characters. */
-const SUSPECT = /\\u(?:0000|d[89a-f])/i;
-
-/** jsonb takes neither NUL nor half a surrogate pair, which JSON text can write as escapes. */
-export function storable(json: string): { readonly text: string; readonly replaced: number } {
-  if (!SUSPECT.test(json)) return { text: json, replaced: 0 };
-  let replaced = 0;
-  const text = json.replaceAll(ESCAPE, (found, code?: string) => {
-    if (code === undefined || !UNSTORABLE.test(code)) return found;
-    replaced += 1;
-    return REPLACEMENT;
-  });
-  return { text, replaced };
-}
-
-function escapeCopy(value: string): string {
-  const escaped = value.replaceAll('\\', '\\\\');
-  return escaped.replaceAll('\t', '\\t').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
 }

@@ -3,6 +3,8 @@
 /** Name, type, and what the definition adds; in the order in which rows are copied. */
 export const COLUMNS = [
   ['id', 'uuid', 'primary key'],
+  ['sequence', 'integer', 'not null default 0'],
+  ['partial', 'boolean', 'not null default false'],
   ['exchange', 'uuid', ''],
   ['hop', 'text', ''],
   ['chained', 'boolean', 'not null default false'],
@@ -60,8 +62,24 @@ export function beginBatch(timeoutMs: number): string {
   return `begin; set local statement_timeout = ${timeoutMs}; create temporary table ${BATCH_TABLE} (${columns}) on commit drop`;
 }
 
-export const COPY_BATCH = `copy ${BATCH_TABLE} (${NAMES}) from stdin`;
+/** Characters that JSON text never has outside of an escape: a record is copied as it is, byte by byte, whatever it says. */
+export const QUOTE = '\x01';
+export const DELIMITER = '\x02';
+export const COPY_BATCH = `copy ${BATCH_TABLE} (${NAMES}) from stdin with (format csv, quote e'\\x01', delimiter e'\\x02')`;
 
-export function insertBatch(table: string): string {
-  return `insert into "${table}" (${NAMES}) select ${NAMES} from ${BATCH_TABLE} on conflict (id) do nothing; commit`;
+/**
+ * A record that is there already stays.
+ * @param replacing states of records of which an older one may be there: the highest sequence stays, in whatever order they come.
+ *   This takes the right to update, which nobody needs who does not record running streams
+ */
+export function insertBatch(table: string, replacing: boolean): string {
+  if (!replacing)
+    return `insert into "${table}" (${NAMES}) select ${NAMES} from ${BATCH_TABLE} on conflict (id) do nothing; commit`;
+  const others = COLUMNS.filter(([name]) => name !== 'id').map(([name]) => `${name} = excluded.${name}`);
+  // One statement changes a row once at most.
+  const newest = `select distinct on (id) ${NAMES} from ${BATCH_TABLE} order by id, sequence desc`;
+  return (
+    `insert into "${table}" as kept (${NAMES}) ${newest} on conflict (id) do update ` +
+    `set ${others.join(', ')}, stored_at = now() where excluded.sequence > kept.sequence; commit`
+  );
 }

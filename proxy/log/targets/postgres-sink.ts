@@ -1,9 +1,9 @@
-/** The `postgres` target: batches copied into a table, each record once. */
+/** The `postgres` target: batches copied into a table, each record once, in its newest state. */
 import type { PostgresTarget } from '#contract/compiled.ts';
 import { PostgresConnection, type PostgresOptions } from './postgres-connection.ts';
 import { parseDsn } from './postgres-dsn.ts';
 import { explain } from './postgres-errors.ts';
-import { copyLines } from './postgres-row.ts';
+import { copyRows } from './postgres-row.ts';
 import { type RecordSink, RefusedError, type SinkRecord } from './sink.ts';
 import { type Credentials, credentialValue, trust } from './target-credentials.ts';
 
@@ -27,13 +27,14 @@ class PostgresSink implements RecordSink {
 
   async write(records: readonly SinkRecord[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const lines = copyLines(records);
+    const rows = copyRows(records);
     const { timeoutMs } = this.#options;
     const limit = AbortSignal.timeout(timeoutMs);
     const either = AbortSignal.any([signal, limit]);
     try {
       if (this.#connection?.broken !== false) this.#connection = await PostgresConnection.open(this.#options, either);
-      await this.#insert(this.#connection, lines, either);
+      const replacing = records.some(({ sequence = 0 }) => sequence > 0);
+      await this.#insert(this.#connection, rows, replacing, either);
     } catch (error) {
       signal.throwIfAborted();
       if (limit.aborted) {
@@ -49,9 +50,9 @@ class PostgresSink implements RecordSink {
     return Promise.resolve();
   }
 
-  async #insert(connection: PostgresConnection, lines: Buffer, signal: AbortSignal): Promise<void> {
+  async #insert(connection: PostgresConnection, rows: Buffer, replacing: boolean, signal: AbortSignal): Promise<void> {
     try {
-      await connection.insert(lines, signal);
+      await connection.insert(rows, replacing, signal);
     } catch (error) {
       if (explain(error) instanceof RefusedError) await connection.rollBack(signal);
       else connection.cut();

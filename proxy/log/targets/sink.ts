@@ -1,8 +1,10 @@
 /** What a target of the network is made of: takes batches of records, at least once, by their ids. Runs in the spool's thread. */
 
 export interface SinkRecord {
-  /** The exchange's id: unique, sortable, and the idempotency key at the target. */
+  /** The record's id: unique, sortable, and the idempotency key at the target. */
   readonly id: string;
+  /** Which state of the record this is, where a running stream was recorded, too; the highest replaces the others. @default 0 */
+  readonly sequence?: number;
   /** The record as JSON, without newline, already redacted. */
   readonly json: Buffer;
 }

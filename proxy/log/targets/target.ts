@@ -38,7 +38,7 @@ export interface Target {
   /**
    * Takes one record as a line, newline included; never waits and never throws.
    * @param settled called once, when the record was taken or dropped
-   * @param id the exchange's
+   * @param id the record's, with its sequence (record-key.ts)
    */
   deliver(bytes: Buffer, settled: Settled, id: string): void;
   /** Counts a record that was lost before it became a line. */

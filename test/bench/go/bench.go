@@ -29,6 +29,7 @@ type plan struct {
 	MaxOpen      int     `json:"maxOpen,omitempty"`
 	Reader       string  `json:"reader,omitempty"`
 	WarmSeconds  float64 `json:"warmSeconds"`
+	RestSeconds  float64 `json:"restSeconds"`
 	Seconds      float64 `json:"seconds"`
 }
 
@@ -213,6 +214,14 @@ func (b *bench) closeWindow() {
 	b.awaitEnd(now())
 }
 
+// restTime is how long the subject is left alone before its memory is read for the last time.
+func (b *bench) restTime() int64 {
+	if b.plan.RestSeconds > 0 {
+		return int64(b.plan.RestSeconds * 1e9)
+	}
+	return afterWait
+}
+
 // awaitEnd waits until each open stream has ended, and counts those that do not.
 func (b *bench) awaitEnd(int64) {
 	if b.open > 0 && now() < b.windowEnd+drainLimit {
@@ -225,5 +234,5 @@ func (b *bench) awaitEnd(int64) {
 	for _, conn := range b.all {
 		conn.close()
 	}
-	b.begins(now()+afterWait, func(int64) { b.loop.stopped = true })
+	b.begins(now()+b.restTime(), func(int64) { b.loop.stopped = true })
 }

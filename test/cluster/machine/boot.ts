@@ -116,6 +116,15 @@ export async function importImage(built: BuiltPieces, tarPath: string): Promise<
   await runCommand([...ctr(built), 'images', 'import', tarPath]);
 }
 
+/** Ends a container's first process by SIGKILL; the kubelet has no part in it. */
+export async function killContainer(built: BuiltPieces, containerId: string): Promise<void> {
+  const tasks = await runCommand([...ctr(built), 'tasks', 'list']);
+  const line = tasks.split('\n').find((each) => each.startsWith(containerId));
+  const pid = Number(line?.trim().split(/\s+/)[1]);
+  if (!(pid > 1)) throw new Error(`Cannot kill container "${containerId}": the runtime knows no process of it`);
+  process.kill(pid, 'SIGKILL');
+}
+
 async function writePauseImage(built: BuiltPieces): Promise<string> {
   const path = join(runFolder, 'pause.tar');
   const content = await readFile(join(built.pause, 'pause'));

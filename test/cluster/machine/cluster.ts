@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isApiReady, isNodeReady } from './api.ts';
-import { boot, importImage } from './boot.ts';
+import { boot, importImage, killContainer } from './boot.ts';
 import { type BuiltPieces, buildPieces } from './build.ts';
 import { exists } from './files.ts';
 import { inNetns } from './network.ts';
@@ -31,10 +31,14 @@ export interface Cluster {
   netns: string | undefined;
   /** Makes the image of a tar known to the node; own cluster only. */
   loadImage(tarPath: string): Promise<void>;
+  /** Ends the first process of a running container by SIGKILL, as if it had crashed; own cluster only. */
+  killContainer(containerId: string): Promise<void>;
   /** Prefixes a command so that it runs in the cluster's network namespace; the same command unless own. */
   inNetwork(argv: string[]): string[];
   /** Address at which pods reach a process that was started by inNetwork(); a loopback address unless own. */
   hostAddress: string;
+  /** Address of this machine as pods see it, where a server of the test itself may listen; undefined unless own. */
+  outerAddress: string | undefined;
 }
 
 export interface ClusterUpOptions {
@@ -133,8 +137,10 @@ function ownCluster(built: BuiltPieces): Cluster {
     own: true,
     netns: clusterName,
     loadImage: (tarPath) => importImage(built, tarPath),
+    killContainer: (containerId) => killContainer(built, containerId),
     inNetwork: inNetns,
     hostAddress: addresses.node,
+    outerAddress: addresses.outer,
   };
 }
 
@@ -158,8 +164,13 @@ async function foreignCluster(kubeconfig: string, log: (line: string) => void): 
           `Cannot load "${tarPath}" into a cluster that is not ours: push the image to a registry and set SLUICE_IMAGE`,
         ),
       ),
+    killContainer: (containerId) =>
+      Promise.reject(
+        new Error(`Cannot kill container "${containerId}" of a cluster that is not ours: test on our own`),
+      ),
     inNetwork: (argv) => argv,
     hostAddress: '127.0.0.1',
+    outerAddress: undefined,
   };
 }
 

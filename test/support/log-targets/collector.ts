@@ -71,10 +71,14 @@ export async function collectorProgram(): Promise<string | undefined> {
   return join(folder, 'collector');
 }
 
-export async function startCollector(program: string): Promise<Collector> {
+/** @param receiver settings of its receiver over HTTP, such as `max_request_body_size` */
+export async function startCollector(
+  program: string,
+  receiver: Readonly<Record<string, unknown>> = {},
+): Promise<Collector> {
   const port = await freePort();
   const config = {
-    receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
+    receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}`, ...receiver } } } },
     exporters: { lines: {} },
     service: {
       telemetry: { metrics: { level: 'none' } },

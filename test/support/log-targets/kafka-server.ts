@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { type SelfSigned, selfSigned } from '../self-signed.ts';
 import { cachedFolder } from './cache-folder.ts';
 import { programFrom } from './debian-package.ts';
-import { freePort } from './free-port.ts';
+import { freePorts } from './free-port.ts';
 import { ServerProcess } from './server-process.ts';
 
 const run = promisify(execFile);
@@ -58,13 +58,23 @@ export interface KafkaUser {
   readonly password: string;
 }
 
-/** Makes a cluster of one broker and starts it. @param user may log in by every mechanism */
-export async function startKafka({ java, jars }: KafkaPrograms, user: KafkaUser): Promise<KafkaServer> {
+/**
+ * Makes a cluster of one broker and starts it.
+ * @param user may log in by every mechanism
+ * @param reachedBy given the secure listener's host:port, gives the one that clients are told
+ */
+export async function startKafka(
+  { java, jars }: KafkaPrograms,
+  user: KafkaUser,
+  reachedBy: (secure: string) => Promise<string> = (secure) => Promise.resolve(secure),
+): Promise<KafkaServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-kafka-'));
-  const ports = { plain: await freePort(), secure: await freePort(), controller: await freePort() };
+  const [plain = 0, secured = 0, controller = 0] = await freePorts(3);
+  const ports = { plain, secure: secured, controller };
   const tls = selfSigned();
   const config = join(folder, 'server.properties');
-  await writeFile(config, properties(folder, ports, tls, user), { mode: 0o600 });
+  const secure = await reachedBy(`127.0.0.1:${ports.secure}`);
+  await writeFile(config, properties(folder, ports, tls, user, secure), { mode: 0o600 });
   const jvm = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(jars, '*')];
   const scram = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
     '--add-scram',
@@ -80,7 +90,7 @@ export async function startKafka({ java, jars }: KafkaPrograms, user: KafkaUser)
   await server.start();
   return {
     plain: `127.0.0.1:${ports.plain}`,
-    secure: `127.0.0.1:${ports.secure}`,
+    secure,
     tls,
     start: () => server.start(),
     stop: () => server.stop(),
@@ -95,7 +105,13 @@ export async function startKafka({ java, jars }: KafkaPrograms, user: KafkaUser)
 
 type Ports = Readonly<Record<'plain' | 'secure' | 'controller', number>>;
 
-function properties(folder: string, ports: Ports, { cert, key }: SelfSigned, { name, password }: KafkaUser): string {
+function properties(
+  folder: string,
+  ports: Ports,
+  { cert, key }: SelfSigned,
+  { name, password }: KafkaUser,
+  advertised: string,
+): string {
   const pem = (text: string): string => text.trim().replaceAll('\n', '\\n');
   const sasl = 'listener.name.secure';
   const login = 'org.apache.kafka.common.security';
@@ -104,6 +120,7 @@ function properties(folder: string, ports: Ports, { cert, key }: SelfSigned, { n
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
     listeners: `PLAIN://127.0.0.1:${ports.plain},SECURE://127.0.0.1:${ports.secure},CONTROLLER://127.0.0.1:${ports.controller}`,
+    'advertised.listeners': `PLAIN://127.0.0.1:${ports.plain},SECURE://${advertised}`,
     'listener.security.protocol.map': 'PLAIN:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT',
     'inter.broker.listener.name': 'PLAIN',
     'controller.listener.names': 'CONTROLLER',

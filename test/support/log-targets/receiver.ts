@@ -1,6 +1,6 @@
 /**
  * A reference receiver for the `http` target, as docs/log-targets.md describes one: verifies the signature over the bytes as
- * they came, keeps each record once, and answers only when it has it. Keeps records in memory where a real one has a database.
+ * they came, keeps each record once, in its newest state, and answers only when it has it. Keeps records in memory where a real one has a database.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
@@ -36,7 +36,7 @@ export type Fault = Answer | 'hang';
 
 export interface Receiver {
   readonly url: string;
-  /** By id: a record that comes twice is here once. */
+  /** By id: a record that comes twice is here once, and of its states the one with the highest sequence. */
   readonly stored: ReadonlyMap<string, StoredRecord>;
   readonly deliveries: readonly Delivery[];
   /** Resolves when the next request has been read whole. */
@@ -52,6 +52,8 @@ export interface Receiver {
 export interface ReceiverOptions {
   /** @default any free one */
   readonly port?: number;
+  /** @default 127.0.0.1 */
+  readonly host?: string;
   /** The signing key's bytes; absent: signatures are not asked for. */
   readonly key?: Buffer;
   /** Value that the authorization header must have. */
@@ -62,7 +64,7 @@ export interface ReceiverOptions {
 /** Signatures older or newer than this are refused, so that a request that was overheard cannot be sent again later. */
 const TOLERANCE_S = 300;
 
-export async function startReceiver(t: TestContext, options: ReceiverOptions = {}): Promise<Receiver> {
+export async function startReceiver(t: Pick<TestContext, 'after'>, options: ReceiverOptions = {}): Promise<Receiver> {
   const stored = new Map<string, StoredRecord>();
   const deliveries: Delivery[] = [];
   let asked = Promise.withResolvers<void>();
@@ -91,12 +93,14 @@ export async function startReceiver(t: TestContext, options: ReceiverOptions = {
     const fault = receiver.fault(records);
     if (fault !== undefined) return fault;
     for (const record of records) {
-      if (!stored.has(record.id)) stored.set(record.id, record);
+      const known = stored.get(record.id);
+      if (known === undefined || sequenceOf(known) < sequenceOf(record)) stored.set(record.id, record);
     }
     return { status: 204 };
   };
   const server = options.tls === undefined ? createServer(listener) : createTlsServer(options.tls, listener);
-  server.listen(options.port ?? 0, '127.0.0.1');
+  const { host = '127.0.0.1' } = options;
+  server.listen(options.port ?? 0, host);
   await once(server, 'listening');
   const stop = async (): Promise<void> => {
     if (!server.listening) return;
@@ -105,8 +109,12 @@ export async function startReceiver(t: TestContext, options: ReceiverOptions = {
   };
   t.after(stop);
   const { port } = server.address() as AddressInfo;
-  const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}/records`;
+  const url = `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}/records`;
   return Object.assign(receiver, { url, stored, deliveries, asked: () => asked.promise, stop });
+}
+
+function sequenceOf({ sequence }: StoredRecord): number {
+  return typeof sequence === 'number' ? sequence : 0;
 }
 
 /** Over `id.timestamp.body`; compared in constant time. */

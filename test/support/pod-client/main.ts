@@ -2,11 +2,13 @@
  * The application of the cluster tests: runs inside a pod, uses an official SDK that knows nothing but its environment,
  * and prints what it saw as JSON lines. Commands: `idle` (stay until SIGTERM), `stream` (answers through an SDK), `converse` (a
  * conversation with a tool, one model a turn),
- * `fetch` (a GET or POST, for the scripted upstream's control API), `watch-revision` (each change of the sidecar's).
+ * `fetch` (a GET or POST, for the scripted upstream's control API), `watch-revision` (each change of the sidecar's),
+ * `exchanges` (numbered ones by plain HTTP, some of which may break).
  */
 import { parseArgs } from 'node:util';
 import { converse } from './converse.ts';
 import { digestBodies } from './digest.ts';
+import { runExchanges } from './exchanges.ts';
 import { watchRevision } from './revision.ts';
 import { type Seen, streamAnthropic, streamOpenai } from './sdks.ts';
 
@@ -20,6 +22,10 @@ const { values, positionals } = parseArgs({
     count: { type: 'string', default: '1' },
     url: { type: 'string' },
     method: { type: 'string', default: 'GET' },
+    from: { type: 'string', default: '0' },
+    lanes: { type: 'string', default: '1' },
+    'prompt-bytes': { type: 'string', default: '1000' },
+    'leave-open': { type: 'boolean', default: false },
   },
 });
 
@@ -45,6 +51,19 @@ async function fetchText(): Promise<string> {
   const text = await response.text();
   if (!response.ok) throw new Error(`${values.method} ${values.url} gave ${response.status}: ${text}`);
   return text;
+}
+
+function exchanges(): Promise<void> {
+  const options = {
+    baseUrl: process.env['ANTHROPIC_BASE_URL'] ?? '',
+    from: Number(values.from),
+    count: Number(values.count),
+    lanes: Number(values.lanes),
+    promptBytes: Number(values['prompt-bytes']),
+    model: values.model,
+    leaveOpen: values['leave-open'],
+  };
+  return runExchanges(options, (line) => console.log(JSON.stringify(line)));
 }
 
 function idle(): Promise<void> {
@@ -73,7 +92,12 @@ switch (positionals[0]) {
   case 'watch-revision':
     await watchRevision((line) => console.log(JSON.stringify(line)));
     break;
+  case 'exchanges':
+    await exchanges();
+    break;
   default:
-    console.error(`Unknown command "${positionals[0] ?? ''}": use idle, stream, converse, fetch or watch-revision`);
+    console.error(
+      `Unknown command "${positionals[0] ?? ''}": use idle, stream, converse, fetch, watch-revision or exchanges`,
+    );
     process.exitCode = 2;
 }

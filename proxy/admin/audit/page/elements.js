@@ -1,6 +1,8 @@
 /* What the page is made of. What was said is only ever written as text, never as markup. */
 const SVG = 'http://www.w3.org/2000/svg';
 export const GOOD_ENDS = ['complete'];
+/** Shown in place of an end that has not come yet. */
+export const RUNNING = 'running';
 
 /** An element with classes, attributes and children; strings become text. */
 export function make(tag, { cls, ...attributes } = {}, ...children) {

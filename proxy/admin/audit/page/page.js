@@ -1,5 +1,5 @@
 /* Search, results and one conversation. Its modules are joined into one script when the page is put together. */
-import { duration, GOOD_ENDS, make, size } from './elements.js';
+import { duration, GOOD_ENDS, make, RUNNING, size } from './elements.js';
 import { pictureOf } from './timing.js';
 
 const FIELDS = ['q', 'from', 'to', 'route', 'model', 'agent', 'end', 'id'];
@@ -14,7 +14,7 @@ let next;
 let asked = 0;
 
 const when = (iso) => new Date(iso).toLocaleString();
-const endOf = (end) => make('span', { cls: GOOD_ENDS.includes(end) ? 'end' : 'end bad' }, end);
+const endOf = (end = RUNNING) => make('span', { cls: [...GOOD_ENDS, RUNNING].includes(end) ? 'end' : 'end bad' }, end);
 
 async function ask(path) {
   const answer = await fetch(path, { headers: { accept: 'application/json' } });

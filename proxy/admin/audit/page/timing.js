@@ -1,5 +1,5 @@
 /* The picture of an exchange's timing: how long it waited, what came when, and where nothing came. */
-import { draw, duration, GOOD_ENDS, make, size } from './elements.js';
+import { draw, duration, GOOD_ENDS, make, RUNNING, size } from './elements.js';
 
 /** [time, bytes so far] of each chunk. */
 function arrivalsOf({ response }) {
@@ -25,12 +25,12 @@ const CURVE = { top: 30, height: 62 };
 
 /** @param width of the picture, in pixels: it is drawn at its own size, so that its words are as large as others */
 export function pictureOf(record, width) {
-  const { firstByte, firstContent, lastByte, ended = 0 } = record.offsetsMs;
+  const { firstByte, firstContent, lastByte, ended = lastByte ?? 0 } = record.offsetsMs;
   const total = Math.max(ended, 1);
   const x = (ms) => Math.round((Math.min(ms, total) / total) * width * 100) / 100;
   const chunks = arrivalsOf(record);
   const gaps = gapsOf(chunks);
-  const name = `Timing: first byte after ${duration(firstByte) || 'never'}, ended after ${duration(ended)} as ${record.end}, ${chunks.length} chunks, ${gaps.length} gaps`;
+  const name = `Timing: first byte after ${duration(firstByte) || 'never'}, ended after ${duration(ended)} as ${record.end ?? RUNNING}, ${chunks.length} chunks, ${gaps.length} gaps`;
   const svg = draw('svg', { viewBox: `0 0 ${width} 118`, role: 'img', 'aria-label': name });
   const bar = (from, to, cls) => {
     if (to > from) svg.append(draw('rect', { x: x(from), y: BAR.y, width: Math.max(1, x(to) - x(from)), height: BAR.height, rx: 2, class: cls }));
@@ -40,7 +40,7 @@ export function pictureOf(record, width) {
     bar(firstByte, firstContent ?? lastByte ?? firstByte, 'head');
     bar(firstContent ?? firstByte, lastByte ?? total, 'streaming');
   }
-  if (!GOOD_ENDS.includes(record.end)) bar(Math.max(lastByte ?? 0, total - total / 120), total, 'broken');
+  if (!record.partial && !GOOD_ENDS.includes(record.end)) bar(Math.max(lastByte ?? 0, total - total / 120), total, 'broken');
   svg.append(...gaps.flatMap((gap) => drawGap(gap, x)), ...drawChunks(chunks, x), ...drawAxis(total, width, x));
   return make(
     'figure',
