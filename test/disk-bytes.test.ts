@@ -165,7 +165,7 @@ function fillJournal(state: string): number {
   const folder = join(state, 'journal');
   const journal = new Journal(folder, (error) => assert.fail(String(error)));
   const target = `/v1/messages?${'x'.repeat(2_000)}`;
-  for (let n = 0; n < 2_000; n++) {
+  for (let n = 0; n < 500; n++) {
     const { id } = record(n);
     journal.now({ mark: 'opened', id, atEpochMs: Date.now(), method: 'POST', target, dialect: 'anthropic' });
     journal.now({ mark: 'closed', id });

@@ -215,7 +215,7 @@ for (const [pair, translator] of PAIRS)
           run(translator, inHalves(chunks), { flavor, request }),
         );
       }),
-      { numRuns: 1500 },
+      { numRuns: 400 },
     );
   });
 

@@ -63,7 +63,7 @@ test('strangers: any chunks become a valid sequence of events', () => {
         assert.deepEqual(sequenceProblems(wireEvents(out)), []);
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: 600 },
   );
 });
 
@@ -139,9 +139,9 @@ test('strangers: any request is translated or refused by name', () => {
         assert.match(error.message, /the field "[^"]+"/);
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: 600 },
   );
-  assert.ok(carried > 200, `only ${carried} requests could be translated: the test says little`);
+  assert.ok(carried > 50, `only ${carried} requests could be translated: the test says little`);
 });
 
 test('strangers: any answer is translated or an Error, any error is an error', () => {

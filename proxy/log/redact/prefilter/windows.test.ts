@@ -175,8 +175,8 @@ describe('findMatches()', () => {
           assert.deepEqual(found, expected, JSON.stringify([source, each]));
         }
       });
-      fc.assert(property, { numRuns: 1500, seed: 20_261_121, maxSkipsPerRun: 1000 });
-      assert.ok(Math.min(seen.filtered, seen.left, seen.hits / 12, seen.misses / 12) > 150, JSON.stringify(seen));
+      fc.assert(property, { numRuns: 400, seed: 20_261_121, maxSkipsPerRun: 1000 });
+      assert.ok(Math.min(seen.filtered, seen.left, seen.hits / 12, seen.misses / 12) > 40, JSON.stringify(seen));
     });
   }
 });
