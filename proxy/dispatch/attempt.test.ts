@@ -116,6 +116,21 @@ test('attempt() gives the answer as it came, and no limit of the phases holds fo
   }
 });
 
+for (const [sent, state] of [
+  ['hello', 'ended'],
+  ['hell', 'cut'],
+] as const) {
+  test(`attempt() takes a body of which ${sent.length} of 5 bytes came before the upstream closed as ${state}`, async () => {
+    const { answer, handler, controller } = scene();
+    handler.onRequestStart(controller, {});
+    const rawHeaders = ['Content-Length', '5'].map((part) => Buffer.from(part));
+    handler.onResponseStart({ ...controller, rawHeaders } as unknown as typeof controller, 200, {}, 'OK');
+    handler.onResponseData(controller, Buffer.from(sent));
+    handler.onResponseError(controller, Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' }));
+    assert.equal((await answer).body.state, state);
+  });
+}
+
 test('errorCode() finds the code, never a message', () => {
   const inner = Object.assign(new Error('secret'), { code: 'ECONNRESET' });
   assert.equal(errorCode(Object.assign(new Error('x', { cause: inner }), { code: 'UND_ERR_SOCKET' })), 'ECONNRESET');

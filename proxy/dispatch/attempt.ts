@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { ValidUpstream } from '#contract/compiled.ts';
 import type { Dialect } from '#contract/dialect.ts';
 import { Interruption, ProxyError, type ProxyErrorKind } from '../errors.ts';
+import { headerValue } from '../listen/raw-headers.ts';
 import { AnswerBody } from '../stream/answer-body.ts';
 import type { ChunkReads, ChunkSink, Following } from '../upstream/chunk-reads.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
@@ -67,6 +68,8 @@ class Attempt implements Dispatcher.DispatchHandler, ChunkSink {
   #over: Error | undefined;
   #body: AnswerBody | undefined;
   #following: Following | undefined;
+  /** Of a body whose length was announced. */
+  #missingBytes = Number.NaN;
   #phaseTimer: NodeJS.Timeout | undefined;
   #totalTimer: NodeJS.Timeout | undefined;
 
@@ -132,6 +135,7 @@ class Attempt implements Dispatcher.DispatchHandler, ChunkSink {
       return;
     }
     this.#following = this.#chunkReads?.follow(rawHeaders, this);
+    this.#missingBytes = Number(headerValue(rawHeaders, 'content-length') ?? Number.NaN);
     this.#body = new AnswerBody({
       pause: () => {
         this.#following?.pause();
@@ -157,6 +161,7 @@ class Attempt implements Dispatcher.DispatchHandler, ChunkSink {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#missingBytes -= chunk.length;
     this.#body?.push(chunk);
   }
 
@@ -171,7 +176,9 @@ class Attempt implements Dispatcher.DispatchHandler, ChunkSink {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#following?.leave();
-    if (this.#body) this.#body.fail(error);
+    // undici calls it an error when the upstream closes behind the last byte of a body that waits for its client.
+    if (this.#missingBytes === 0) this.#body?.finish([]);
+    else if (this.#body) this.#body.fail(error);
     else this.#giveUp(this.#classify(error));
   }
 

@@ -154,7 +154,7 @@ test('kill -9 in mid-stream leaves the newest state, which ends as killed', opti
   const upstream = await RawUpstream.start();
   t.after(() => upstream.close());
   const state = mkdtempSync(join(tmpdir(), 'sluice-killed-'));
-  t.after(() => rmSync(state, { recursive: true, force: true }));
+  process.once('exit', () => rmSync(state, { recursive: true, force: true, maxRetries: 5 }));
   const spec: Spec = {
     upstreams: [{ name: 'up', dialect: 'anthropic', url: upstream.url }],
     routes: [{ name: 'all', upstreams: [{ name: 'up' }] }],

@@ -70,7 +70,7 @@ async function scene(t: TestContext): Promise<Scene> {
   t.after(() => upstream.close());
   const receiver = await startReceiver(t);
   const state = mkdtempSync(join(tmpdir(), 'sluice-progress-'));
-  t.after(() => rmSync(state, { recursive: true, force: true }));
+  process.once('exit', () => rmSync(state, { recursive: true, force: true, maxRetries: 5 }));
   return {
     state,
     upstream,

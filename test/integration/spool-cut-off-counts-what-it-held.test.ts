@@ -15,7 +15,7 @@ const WAITING = 50;
 
 test('a spool that lost the second half of its file: sent = at the target + counted as corrupt', async (t) => {
   const state = mkdtempSync(join(tmpdir(), 'sluice-cut-'));
-  t.after(() => rmSync(state, { recursive: true, force: true }));
+  process.once('exit', () => rmSync(state, { recursive: true, force: true, maxRetries: 5 }));
   const chosen = join(state, 'chosen');
   const upstream = await startNumberedUpstream(t);
   const receiver = await startReceiver(t);

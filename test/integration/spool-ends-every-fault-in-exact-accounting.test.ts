@@ -53,7 +53,7 @@ interface Scene {
 async function sceneOf(t: TestContext): Promise<Scene> {
   assert.ok(programs);
   const state = mkdtempSync(join(tmpdir(), 'sluice-faults-'));
-  t.after(() => rmSync(state, { recursive: true, force: true }));
+  process.once('exit', () => rmSync(state, { recursive: true, force: true, maxRetries: 5 }));
   const chosen = join(state, 'chosen');
   const servers = await startEveryKind(t, programs, RECORD_BYTES);
   const upstream = await startNumberedUpstream(t);

@@ -52,7 +52,7 @@ async function startWithClock(t: TestContext, state: string, spec: Spec) {
 
 test('the clock goes an hour forward and two back while a target is down', options, async (t) => {
   const state = mkdtempSync(join(tmpdir(), 'sluice-clock-'));
-  t.after(() => rmSync(state, { recursive: true, force: true }));
+  process.once('exit', () => rmSync(state, { recursive: true, force: true, maxRetries: 5 }));
   const upstream = await startNumberedUpstream(t);
   const receiver = await startReceiver(t);
   receiver.answer = { status: 500 };

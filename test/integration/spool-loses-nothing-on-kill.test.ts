@@ -20,7 +20,7 @@ test(`${KILLS} kills at random moments under load: every exchange has its one re
   t.diagnostic(`SLUICE_SEED=${SEED}`);
   const random = seeded(SEED);
   const state = mkdtempSync(join(tmpdir(), 'sluice-kills-'));
-  t.after(() => rmSync(state, { recursive: true, force: true }));
+  process.once('exit', () => rmSync(state, { recursive: true, force: true, maxRetries: 5 }));
   const upstream = await startNumberedUpstream(t);
   const receiver = await startReceiver(t);
   const load = new NumberedLoad();

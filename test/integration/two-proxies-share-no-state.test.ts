@@ -12,9 +12,14 @@ import { RawUpstream } from '../support/raw-upstream.ts';
 
 test('the second of two proxies on one state directory waits for it, and loses nothing', async (t) => {
   const state = mkdtempSync(join(tmpdir(), 'sluice-shared-state-'));
-  t.after(() => rmSync(state, { recursive: true, force: true }));
   const upstream = await RawUpstream.start();
-  t.after(() => upstream.close());
+  const proxies: ProxyProcess[] = [];
+  // In this order: what still runs still writes.
+  t.after(async () => {
+    for (const proxy of proxies) await proxy.stop();
+    await upstream.close();
+    rmSync(state, { recursive: true, force: true });
+  });
   const receiver = await startReceiver(t);
   const spec = {
     ...simpleSpec(upstream.url),
@@ -28,7 +33,7 @@ test('the second of two proxies on one state directory waits for it, and loses n
   };
   const start = async (): Promise<ProxyProcess> => {
     const proxy = await ProxyProcess.start(spec, { env: { SLUICE_STATE_DIR: state } });
-    t.after(() => proxy.stop());
+    proxies.push(proxy);
     return proxy;
   };
   const serve = async (proxy: ProxyProcess): Promise<string> => {
