@@ -207,6 +207,9 @@ test('a full spool keeps who and when of the oldest, then drops the oldest, and 
   await until('bodies to be taken out', async () =>
     Number(stripped.exec((await proxy.admin('/metrics')).text)?.[1]) > 40 ? true : undefined,
   );
+  // What was on its way to the spool's thread is there by then, and what is being sent was read after it.
+  const attempts = receiver.deliveries.length;
+  await until('two more attempts', () => (receiver.deliveries.length >= attempts + 2 ? true : undefined));
   receiver.fault = () => undefined;
   await until('the rest', async () => ((await metricSum(proxy, 'sluice_log_spool_records')) === 0 ? true : undefined));
   await end(proxy);
