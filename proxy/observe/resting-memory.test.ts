@@ -37,6 +37,13 @@ test('collects once after a burst, at the second look that finds nobody served',
   assert.equal(look(0, 400), 1);
 });
 
+test('collects after a burst that came before the first look', (t) => {
+  const { look } = process(t);
+  look(500, 170);
+  look(0, 240);
+  assert.equal(look(0, 240), 1);
+});
+
 test('leaves streams alone, and growth that is not worth a pause', (t) => {
   const { look } = process(t);
   look(0, 70);

@@ -23,7 +23,7 @@ export interface RestOptions {
  * @returns what ends it
  */
 export function giveBackAtRest({ inFlight, residentBytes = ownBytes, collect = collector() }: RestOptions): () => void {
-  let lowBytes = Number.POSITIVE_INFINITY;
+  let lowBytes = residentBytes();
   let resting = false;
   const look = (): void => {
     const wasResting = resting;
