@@ -24,4 +24,4 @@ ENV PATH=/usr/local/bin NODE_ENV=production
 WORKDIR /app
 # The sidecar's own user; the chart runs the operator as 65532.
 USER 64019:64019
-ENTRYPOINT ["/usr/local/bin/node", "--single-threaded-gc", "--max-semi-space-size=16", "/app/main.mjs"]
+ENTRYPOINT ["/usr/local/bin/node", "--single-threaded-gc", "--max-semi-space-size=16", "--heap-growing-percent=100", "/app/main.mjs"]

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { derive } from '../scripts/derive.ts';
+import { NODE_FLAGS } from '../scripts/image/bundle.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -11,4 +12,10 @@ test('drift: types, schema and the chart copies equal what crds/ gives (npm run 
   for (const [path, content] of await derive(ROOT)) {
     assert.equal(await readFile(join(ROOT, path), 'utf8'), content, `${path} differs; run npm run generate`);
   }
+});
+
+test('drift: the Dockerfile starts Node as our own images do', async () => {
+  const [, entrypoint] = /^ENTRYPOINT (.*)$/m.exec(await readFile(join(ROOT, 'Dockerfile'), 'utf8')) ?? [];
+  const [, ...flags] = JSON.parse(entrypoint ?? '[]') as string[];
+  assert.deepEqual(flags, [...NODE_FLAGS, '/app/main.mjs']);
 });

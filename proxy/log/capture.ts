@@ -150,4 +150,11 @@ export class BodyCapture {
   }
 }
 
+/** Of a body of which nothing is wanted, not even its length. */
+class NoCapture extends BodyCapture {
+  override push(): void {}
+}
+
 const EMPTY = Buffer.alloc(0);
+
+export const NO_CAPTURE: BodyCapture = new NoCapture(0, new CaptureBudget(0));

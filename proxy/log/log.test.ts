@@ -170,6 +170,29 @@ describe('openLog()', () => {
     assert.equal(whole?.response?.assembled, undefined);
   });
 
+  it('keeps nothing of bodies where nobody takes records, but for the tokens that a plain answer tells', async () => {
+    const said = Buffer.from('{"model":"claude-y","usage":{"input_tokens":6,"output_tokens":2}}');
+    // Room for that answer alone.
+    const { log, metrics } = open({ captureBytes: said.length });
+    log.configure(config({ targets: [] }));
+    const streamed = log.openTap(head());
+    runExchange(streamed);
+    const plain = log.openTap(head());
+    runExchange(plain, { answer: { ...STREAM, rawHeaders: ['content-type', 'application/json'] }, chunks: [said] });
+    for (const tap of [plain, streamed]) tap.ended({ kind: 'complete' }, 200);
+    await log.close(soon());
+    assert.deepEqual(await series(metrics, 'sluice_tokens_total{model="claude-'), [
+      'sluice_tokens_total{model="claude-x",kind="input"} 9',
+      'sluice_tokens_total{model="claude-x",kind="output"} 5',
+      'sluice_tokens_total{model="claude-y",kind="input"} 6',
+      'sluice_tokens_total{model="claude-y",kind="output"} 2',
+    ]);
+    const next = open();
+    next.log.configure(config());
+    await next.log.close(soon());
+    assert.deepEqual(records(), [], 'nothing is left open in the journal');
+  });
+
   it('tells the state of each target: one that works, one that cannot, and one past the machine that is down', async () => {
     const { log } = open();
     const invalid = { kind: 'invalid', name: 'bad', message: 'Name a table.' } as const;

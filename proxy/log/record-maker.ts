@@ -63,6 +63,18 @@ export class RecordMaker {
     );
   }
 
+  /** Counts the tokens of an exchange of which no record is wanted. */
+  async count(facts: FactsSoFar): Promise<void> {
+    const encoding = headerValue(facts.answer?.rawHeaders ?? [], 'content-encoding');
+    const response = await readBody(facts.responseBody, encoding, DECODE_BYTES);
+    this.#readAnswer(facts, response?.bytes);
+  }
+
+  /** From now on no record waits for others to come along. */
+  hurry(): void {
+    this.#redactor.hurry();
+  }
+
   close(): Promise<void> {
     return this.#redactor.close();
   }

@@ -5,6 +5,8 @@ import type { JsonPath } from './redact/json-path.ts';
 
 export interface LogRules {
   readonly revision: string;
+  /** Whether anybody takes records: without, nothing is kept for one. */
+  readonly records: boolean;
   readonly bodies: BodyRules;
   /** Whether a record of a stream also holds the folded answer. */
   readonly assemble: boolean;
@@ -23,6 +25,7 @@ export interface LogRules {
 /** In force until the first config is there: nothing of a body is kept. */
 export const NO_RULES: LogRules = {
   revision: '',
+  records: false,
   bodies: { maxBytes: 0, jsonPaths: [], redacts: false },
   assemble: false,
   patterns: [],
@@ -58,13 +61,16 @@ export function rulesOf({ revision, logging, upstreams }: CompiledConfig): LogRu
         : [],
     ),
   );
+  const records = logging.targets.length > 0 || logging.audit !== undefined;
   return {
     revision,
+    records,
     bodies: { maxBytes: logging.maxBodyBytes, jsonPaths, redacts },
     assemble: logging.assemble,
-    ...(logging.partialsEveryMs !== undefined && {
-      partialsEveryMs: Math.max(LEAST_EVERY_MS, logging.partialsEveryMs),
-    }),
+    ...(records &&
+      logging.partialsEveryMs !== undefined && {
+        partialsEveryMs: Math.max(LEAST_EVERY_MS, logging.partialsEveryMs),
+      }),
     patterns,
     redactHeaders,
     secretHeaders,

@@ -33,7 +33,7 @@ function open(targets: readonly Target[]) {
   const logger = createLogger({ write: () => {} });
   const closed: string[] = [];
   const writer = new RecordWriter({
-    maker: { make: () => assert.fail() },
+    maker: { count: () => Promise.resolve(), hurry: () => {}, make: () => assert.fail() },
     metrics: createMetrics(),
     logger,
     journal,

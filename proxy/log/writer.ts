@@ -12,7 +12,7 @@ import type { Settled } from './targets/line-queue.ts';
 import type { Target } from './targets/target.ts';
 
 export interface WriterOptions {
-  readonly maker: Pick<RecordMaker, 'make'>;
+  readonly maker: Pick<RecordMaker, 'make' | 'count' | 'hurry'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly journal: Journal;
@@ -27,7 +27,7 @@ const WAITING_LIMIT = 10_000;
 /** So long a turn of the event loop may take for records before streams have their turn again. */
 const TURN_MS = 1;
 /** Records that may be in the hands of the redacting thread. */
-const AT_ONCE = 16;
+const AT_ONCE = 32;
 
 export class RecordWriter {
   readonly #options: WriterOptions;
@@ -62,6 +62,7 @@ export class RecordWriter {
 
   /** Finishes what waits until the signal aborts; the rest is counted as dropped. */
   async close(signal: AbortSignal): Promise<void> {
+    this.#options.maker.hurry();
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
@@ -107,6 +108,11 @@ export class RecordWriter {
 
   async #write(facts: ExchangeFacts): Promise<void> {
     try {
+      if (!facts.rules.records) {
+        await this.#options.maker.count(facts);
+        if (this.#takeOff(facts)) this.#close(facts.head.id);
+        return;
+      }
       const record = await this.#options.maker.make(facts);
       // Taken off only now: what is being worked on when the log closes still has to be counted.
       if (!this.#takeOff(facts)) return;

@@ -5,7 +5,7 @@
 import { performance } from 'node:perf_hooks';
 import type { AnswerHead, Attempt, RequestFacts, RequestHead, Tap, ToolCall, Verdict } from '../exchange.ts';
 import { Arrivals } from '../log/arrivals.ts';
-import { BodyCapture, type CaptureBudget } from '../log/capture.ts';
+import { BodyCapture, type CaptureBudget, NO_CAPTURE } from '../log/capture.ts';
 import type { ExchangeFacts, ExchangeTimes, FactsSoFar } from '../log/exchange-facts.ts';
 import type { Journal } from '../log/journal.ts';
 import type { Logger } from '../log/logger.ts';
@@ -44,7 +44,7 @@ export class ExchangeTap implements Tap {
   readonly #attempts: Attempt[] = [];
   readonly #toolCalls: ToolCall[] = [];
   readonly #times: ExchangeTimes = { endedAt: 0 };
-  readonly #arrivals = new Arrivals();
+  readonly #arrivals: Arrivals | undefined;
   #responseBody: BodyCapture;
   #route: string | undefined;
   #request: RequestFacts | undefined;
@@ -60,8 +60,10 @@ export class ExchangeTap implements Tap {
   constructor(head: RequestHead, services: TapServices) {
     this.#head = head;
     this.#services = services;
-    this.#requestBody = new BodyCapture(services.rules.bodies.maxBytes, services.budget);
-    this.#responseBody = new BodyCapture(services.rules.bodies.maxBytes, services.budget);
+    const { rules, budget } = services;
+    this.#requestBody = rules.records ? new BodyCapture(rules.bodies.maxBytes, budget) : NO_CAPTURE;
+    this.#responseBody = rules.records ? new BodyCapture(rules.bodies.maxBytes, budget) : NO_CAPTURE;
+    this.#arrivals = rules.records ? new Arrivals() : undefined;
   }
 
   matched(route: string, facts: RequestFacts): void {
@@ -108,7 +110,8 @@ export class ExchangeTap implements Tap {
       this.#scanner = scannerFor(head.upstreamDialect, this.#head.target.split('?', 1)[0] ?? '', head.rawHeaders);
       this.#meters = metrics.answer(this.#route, head.upstream);
       if (isPlainJson(head.rawHeaders)) {
-        this.#responseBody = new BodyCapture(Math.max(rules.bodies.maxBytes, USAGE_BODY_BYTES), budget);
+        const wantedBytes = rules.records ? rules.bodies.maxBytes : 0;
+        this.#responseBody = new BodyCapture(Math.max(wantedBytes, USAGE_BODY_BYTES), budget);
       }
       if (this.#isStream) metrics.activeStreams(1);
       this.#recordProgress();
@@ -121,7 +124,7 @@ export class ExchangeTap implements Tap {
       this.#times.firstByteAt ??= now;
       this.#times.lastByteAt = now;
       this.#responseBody.push(chunk, from, to);
-      this.#arrivals.push(now, to - from);
+      this.#arrivals?.push(now, to - from);
       const scanner = this.#scanner;
       if (scanner === undefined) return;
       scanner.push(chunk, from, to);
@@ -210,7 +213,7 @@ export class ExchangeTap implements Tap {
       toolCalls: this.#toolCalls,
       requestBody: this.#requestBody,
       responseBody: this.#responseBody,
-      arrivals: this.#arrivals,
+      ...present('arrivals', this.#arrivals),
       times: this.#times,
       end,
       status,
@@ -245,7 +248,7 @@ export class ExchangeTap implements Tap {
 
   #soFar(): FactsSoFar {
     const { endedAt: _, ...times } = this.#times;
-    const arrivals = this.#arrivals.since(this.#head.receivedAt);
+    const arrivals = this.#arrivals?.since(this.#head.receivedAt);
     return {
       ...this.#known(),
       attempts: [...this.#attempts],

@@ -151,6 +151,13 @@ test('a target over which the thread ends whatever the record is left alone, vis
 });
 
 test('losses that the thread could not write down go there again with the next records, and not by themselves', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const gather = (): void => {
+    now += 1_000;
+    t.mock.timers.tick(1_000);
+  };
   const posted: { readonly ids: readonly string[]; readonly number: number; readonly lost: object }[] = [];
   const heard: SpoolThreadEvents[] = [];
   const { spool, deliver } = open(t, [target('store', 'http://127.0.0.1:9/')], (_directory, events) => {
@@ -165,11 +172,15 @@ test('losses that the thread could not write down go there again with the next r
   });
   const taken = (durable: boolean): void => heard[0]?.reply({ kind: 'taken', durable });
   spool.lose('overflow');
+  gather();
   taken(false);
+  gather();
   spool.lose('overflow');
   deliver('r0');
+  gather();
   taken(true);
   deliver('r1');
+  gather();
   taken(true);
   assert.deepEqual(
     posted.map(({ ids, number, lost }) => [number, ids, lost]),

@@ -1,5 +1,6 @@
 /** Worker thread of the archive: its database, its index and its searches, none of which a stream shall wait for. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { standBack } from '../stand-back.ts';
 import { steadyClock } from '../steady-clock.ts';
 import { conversationOf } from './conversation.ts';
 import type { AuditReading, AuditReply, AuditRequest } from './messages.ts';
@@ -8,6 +9,7 @@ import { Vault, type VaultEvent } from './vault.ts';
 
 const UPKEEP_MS = 60_000;
 
+standBack();
 const { stateDirectory, epochOffsetMs } = workerData as {
   readonly stateDirectory: string;
   /** Of the process's steady clock. */

@@ -1,7 +1,7 @@
 /** Runs pattern redaction in a worker thread, which starts with the first text and ends with the log. */
 import { Worker } from 'node:worker_threads';
 import { type PatternsResult, replacePatterns } from './patterns.ts';
-import type { WorkerReply, WorkerRequest } from './worker.ts';
+import type { WorkerJob, WorkerReply } from './worker.ts';
 
 interface Ticket {
   readonly texts: readonly string[];
@@ -13,11 +13,21 @@ interface Ticket {
 /** In a bundle the worker lies beside it under this name; as sources it is a file of this folder. */
 const WORKER_URL = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './redact-worker.mjs', import.meta.url);
 
+/** What comes so soon after texts that left gathers for the next message: each message wakes two threads. */
+const GATHER_MS = 250;
+/** With so many under way nobody waits for more. Half of what the writer has in hand, so that it never comes to a stop. */
+const MOST_UNDER_WAY = 16;
+
 export class PatternRedactor {
   readonly #tickets = new Map<number, Ticket>();
+  /** Not with the worker yet. */
+  #gathered: WorkerJob[] = [];
+  #gathering: NodeJS.Timeout | undefined;
+  #postedAtMs = Number.NEGATIVE_INFINITY;
   readonly #onFailure: (error: unknown) => void;
   #worker: Worker | undefined;
   #next = 0;
+  #hurried = false;
   #broken = false;
 
   /** @param onFailure told once when the worker cannot run; redaction then goes on in this thread, slower for everybody */
@@ -31,28 +41,53 @@ export class PatternRedactor {
     return new Promise((resolve, reject) => {
       const ticket = this.#next++;
       this.#tickets.set(ticket, { texts, patterns, resolve, reject });
-      const request: WorkerRequest = { ticket, texts, patterns };
-      try {
-        this.#started().postMessage(request);
-      } catch (error) {
-        this.#break(error);
-      }
+      this.#gathered.push({ ticket, texts, patterns });
+      const restMs = this.#postedAtMs + GATHER_MS - performance.now();
+      if (restMs <= 0 || this.#hurried || this.#tickets.size >= MOST_UNDER_WAY) this.#post();
+      else this.#gathering ??= setTimeout(() => this.#post(), restMs);
     });
   }
 
+  /** From now on nothing waits for more. */
+  hurry(): void {
+    this.#hurried = true;
+    if (this.#gathered.length > 0) this.#post();
+  }
+
   async close(): Promise<void> {
+    clearTimeout(this.#gathering);
     const worker = this.#worker;
     this.#worker = undefined;
     await worker?.terminate();
+  }
+
+  #post(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    this.#postedAtMs = performance.now();
+    const jobs = this.#gathered;
+    this.#gathered = [];
+    if (this.#broken) return;
+    try {
+      this.#started().postMessage(jobs);
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  /** @param texts those that were changed, at their places */
+  #answer({ ticket: number, texts, count }: WorkerReply[number]): void {
+    const ticket = this.#tickets.get(number);
+    this.#tickets.delete(number);
+    ticket?.resolve({ texts: ticket.texts.map((text, index) => texts[index] ?? text), count });
   }
 
   #started(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const worker = new Worker(WORKER_URL);
     worker.unref();
-    worker.on('message', ({ ticket, ...result }: WorkerReply) => {
-      this.#tickets.get(ticket)?.resolve(result);
-      this.#tickets.delete(ticket);
+    worker.on('message', (reply: WorkerReply) => {
+      for (const result of reply) this.#answer(result);
     });
     worker.on('error', (error) => this.#break(error));
     worker.on('exit', () => {

@@ -36,8 +36,10 @@ export interface DeliveryServices {
   readonly attempted: (settled: boolean) => void;
 }
 
-/** Records that come shortly after each other leave together. */
-const LINGER_MS = 200;
+/** What comes together leaves together, */
+const LINGER_MS = 50;
+/** and what comes so soon after a batch gathers for the next one: each is a write to the target and one to the disk. */
+const APART_MS = 1000;
 const RETRY_FIRST_MS = 250;
 const RETRY_LAST_MS = 30_000;
 /** A target may ask for more than we would wait by ourselves, but not for ever. */
@@ -70,6 +72,7 @@ export class Delivery {
   #pauseMs = RETRY_FIRST_MS;
   /** What the target itself asked for. */
   #busyMs = 0;
+  #attemptedAtMs = Number.NEGATIVE_INFINITY;
   readonly #running: Promise<void>;
 
   constructor(source: DeliverySource, options: DeliveryOptions, services: DeliveryServices, careful: Careful = {}) {
@@ -128,13 +131,11 @@ export class Delivery {
       if (this.#source.waiting().records === 0) {
         await this.#wakeUp.promise;
         this.#wakeUp = Promise.withResolvers();
-        await this.#linger(LINGER_MS);
         continue;
       }
-      // A target of few large writes gathers also while more is coming in all the time.
-      if (!this.#failing && this.#most === Number.POSITIVE_INFINITY)
-        await this.#linger(this.#sink?.batch.lingerMs ?? 0);
+      if (!this.#failing && this.#most === Number.POSITIVE_INFINITY) await this.#gather();
       if (this.#stopped) return;
+      if (this.#source.waiting().records === 0) continue;
       const batch = await this.#attempt();
       if (batch === 'failed' && !this.#stopped) await this.#backOff();
     }
@@ -146,6 +147,7 @@ export class Delivery {
     let batch: Batch | undefined;
     let settled = false;
     let leave = (): void => {};
+    this.#attemptedAtMs = performance.now();
     try {
       leave = await this.#services.turns.enter(this.#alone, this.#stopping.signal);
       const sink = await this.#opened(options);
@@ -263,8 +265,11 @@ export class Delivery {
     await this.#rest(Math.max(this.#hurried ? RETRY_HURRY_MS : ownMs, this.#busyMs));
   }
 
-  async #linger(ms: number): Promise<void> {
-    if (ms > 0 && !this.#hurried && !this.#stopped && !this.#isFull()) await this.#rest(ms);
+  /** A target of few large writes says itself how long. */
+  async #gather(): Promise<void> {
+    const apartMs = this.#attemptedAtMs + APART_MS - performance.now();
+    const ms = Math.max(LINGER_MS, apartMs, this.#sink?.batch.lingerMs ?? 0);
+    if (!this.#hurried && !this.#stopped && !this.#isFull()) await this.#rest(ms);
   }
 
   async #rest(ms: number): Promise<void> {
@@ -273,9 +278,9 @@ export class Delivery {
   }
 
   #isFull(): boolean {
-    const batch = this.#sink?.batch;
+    const sink = this.#sink;
     const { records, bytes } = this.#source.waiting();
-    return batch !== undefined && !this.#failing && (records >= batch.records || bytes >= batch.bytes);
+    return sink !== undefined && !this.#failing && (records >= this.#mostRecords(sink) || bytes >= sink.batch.bytes);
   }
 }
 

@@ -23,6 +23,13 @@ export interface RowFacts {
   readonly bytes: number;
 }
 
+/** Moments in milliseconds since the epoch. */
+export interface StaleBounds {
+  readonly through: number;
+  readonly keptSince: number;
+  readonly now: number;
+}
+
 export interface Extent {
   readonly records: number;
   readonly bytes: number;
@@ -129,6 +136,19 @@ export class RecordRows {
     return this.#sql.facts.all(after, limit).map(factsOf);
   }
 
+  /**
+   * The first rows up to `through` that need not be kept any longer. One from the future is of a process whose clock was moved
+   * back since.
+   */
+  stale({ through, keptSince, now }: StaleBounds, limit: number): RowFacts[] {
+    return this.#sql.stale.all(through, keptSince, now, limit).map(factsOf);
+  }
+
+  /** @returns the last of the first rows beyond `after` that is older than this */
+  lastBefore(atEpochMs: number, after: number, limit: number): number | undefined {
+    return numberOf(this.#sql.lastBefore.get(after, limit, atEpochMs)?.['seq']) || undefined;
+  }
+
   /** Rows of the same record with a lower sequence. @param key with its sequence */
   olderStates(key: string): RowFacts[] {
     const { id, sequence } = readRecordKey(key);
@@ -182,6 +202,9 @@ const STATEMENTS = {
   sizes: 'SELECT seq, bytes FROM records WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
   records: 'SELECT seq, id, json FROM records WHERE seq > ? AND seq <= ? ORDER BY seq',
   facts: 'SELECT seq, id, at, bytes FROM records WHERE seq > ? ORDER BY seq LIMIT ?',
+  stale: 'SELECT seq, id, at, bytes FROM records WHERE seq <= ? AND (at <= ? OR at > ?) ORDER BY seq LIMIT ?',
+  lastBefore:
+    'SELECT max(seq) AS seq FROM (SELECT seq, at FROM records WHERE seq > ? ORDER BY seq LIMIT ?) WHERE at < ?',
   // Between "id/" and "id0", which follows "id/9…" in the order of bytes.
   states: "SELECT seq, id, at, bytes FROM records WHERE id = ?1 OR (id > ?1 || '/' AND id < ?1 || '0') ORDER BY seq",
   remove: 'DELETE FROM records WHERE seq = ?',

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { HttpTarget } from '#contract/compiled-targets.ts';
 import { startReceiver } from '../../../test/support/log-targets/receiver.ts';
 import { readSpool } from '../../../test/support/spool-file.ts';
@@ -91,15 +92,14 @@ describe('Spool', () => {
     const { spool, receiver, told, fates, deliver } = await open(t);
     for (let n = 0; n < 12_000; n++) deliver(`r${n}`, 0);
     await spool.close(AbortSignal.timeout(20_000), 'shutdown');
-    // One leaves at once, and ten thousand may wait for it.
-    const dropped = { overflow: 1_999 };
-    assert.equal(receiver.stored.size, 10_001);
+    const dropped = { overflow: 2_000 };
+    assert.equal(receiver.stored.size, 10_000);
     assert.deepEqual(
-      ['r0', 'r1', 'r1999', 'r2000'].map((id) => fates.get(id)?.join()),
-      ['delivered', 'overflow', 'overflow', 'delivered'],
+      ['r0', 'r1999', 'r2000'].map((id) => fates.get(id)?.join()),
+      ['overflow', 'overflow', 'delivered'],
     );
-    assert.deepEqual([told.get('delivered'), told.get('dropped_overflow')], [10_001, 1_999]);
-    assert.deepEqual(readSpool(state)['store'], { seen: 12_000, delivered: 10_001, waiting: 0, dropped });
+    assert.deepEqual([told.get('delivered'), told.get('dropped_overflow')], [10_000, 2_000]);
+    assert.deepEqual(readSpool(state)['store'], { seen: 12_000, delivered: 10_000, waiting: 0, dropped });
   });
 
   it('loses nothing when its thread ends unasked, and starts it again', async (t) => {
@@ -121,16 +121,17 @@ describe('Spool', () => {
     assert.deepEqual(readSpool(state)['store'], { seen: 3000, delivered: 3000, waiting: 0, dropped: {} });
   });
 
-  it('drops a batch over which its thread ended three times, and goes on with the next one', async () => {
+  /** A spool whose thread is the test: what it is told, and its answers. */
+  function openAsThread() {
     const posted: string[] = [];
-    let events: SpoolThreadEvents | undefined;
     const thread = {
       running: true,
-      post: (request: SpoolRequest) => void (request.kind === 'add' && posted.push(request.ids.join())),
+      post: (request: SpoolRequest) => void posted.push(request.kind === 'add' ? request.ids.join() : request.kind),
       hold: () => {},
       terminate: () => Promise.resolve(),
     };
     const metrics = { logged: () => {}, waiting: () => {}, forgetTarget: () => {}, spoolEvent: () => {} };
+    let events: SpoolThreadEvents | undefined;
     const spool = new Spool(configOf(http('http://127.0.0.1:9/')), {
       stateDirectory: state,
       services: { metrics, logger: createLogger({ write: () => {} }), isLocal: () => false },
@@ -140,51 +141,56 @@ describe('Spool', () => {
       },
     });
     const fates: string[] = [];
-    for (const id of ['poison', 'good']) spool.deliver(Buffer.from('{}\n'), (fate) => fates.push(`${id} ${fate}`), id);
-    for (let n = 0; n < 3; n++) {
+    const deliver = (id: string, bytes = 3): void =>
+      spool.deliver(Buffer.alloc(bytes, 32), (fate) => fates.push(`${id} ${fate}`), id);
+    const taken = (): void => events?.reply({ kind: 'taken', durable: true });
+    const crash = (): void => {
       events?.ended(new Error('out of memory'));
       events?.started();
-    }
-    events?.reply({ kind: 'taken', durable: true });
-    assert.deepEqual(posted, ['poison', 'poison', 'poison', 'good']);
+    };
+    return { spool, posted, fates, deliver, taken, crash };
+  }
+
+  it('drops a batch over which its thread ended three times, and goes on with the next one', async () => {
+    const { posted, fates, deliver, taken, crash } = openAsThread();
+    deliver('poison');
+    await nextTurn();
+    deliver('good');
+    for (let n = 0; n < 3; n++) crash();
+    taken();
+    const added = posted.filter((each) => each !== 'configure');
+    assert.deepEqual(added, ['poison', 'poison', 'poison', 'good']);
     assert.deepEqual(fates, ['poison failed', 'good delivered']);
   });
 
-  it('writes a single record down at once, and those that follow it closely together', async (t) => {
-    t.mock.timers.enable({ apis: ['setTimeout'] });
+  it('writes down what comes together at once, and what follows it closely together', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
+    let now = 1_000;
     // However long the machine takes from one line to the next.
-    t.mock.method(performance, 'now', () => 1_000);
-    const posted: string[] = [];
-    let events: SpoolThreadEvents | undefined;
-    const thread = {
-      running: true,
-      post: (request: SpoolRequest) => void posted.push(request.kind === 'add' ? request.ids.join() : request.kind),
-      hold: () => {},
-      terminate: () => Promise.resolve(),
+    t.mock.method(performance, 'now', () => now);
+    const pass = (ms: number): void => {
+      now += ms;
+      t.mock.timers.tick(ms);
     };
-    const metrics = { logged: () => {}, waiting: () => {}, forgetTarget: () => {}, spoolEvent: () => {} };
-    const spool = new Spool(configOf(http('http://127.0.0.1:9/')), {
-      stateDirectory: state,
-      services: { metrics, logger: createLogger({ write: () => {} }), isLocal: () => false },
-      startThread: (_directory, heard) => {
-        events = heard;
-        return thread as unknown as SpoolThread;
-      },
-    });
-    const deliver = (id: string, bytes = 3): void => spool.deliver(Buffer.alloc(bytes, 32), () => {}, id);
-    deliver('first');
-    events?.reply({ kind: 'taken', durable: true });
+    const { spool, posted, deliver, taken } = openAsThread();
+    for (const id of ['first', 'beside']) deliver(id);
+    pass(0);
+    assert.deepEqual(posted, ['first,beside']);
+    taken();
     for (const id of ['second', 'third']) deliver(id);
-    assert.deepEqual(posted, ['first']);
-    t.mock.timers.tick(50);
-    assert.deepEqual(posted, ['first', 'second,third']);
+    pass(249);
+    assert.equal(posted.length, 1);
+    pass(1);
+    assert.deepEqual(posted.slice(1), ['second,third']);
     for (const id of ['while', 'busy']) deliver(id);
-    events?.reply({ kind: 'taken', durable: true });
+    taken();
+    assert.equal(posted.length, 2);
+    pass(250);
     assert.deepEqual(posted.slice(2), ['while,busy']);
-    events?.reply({ kind: 'taken', durable: true });
+    taken();
     deliver('long', 1 << 20);
     assert.deepEqual(posted.slice(3), ['long']);
-    events?.reply({ kind: 'taken', durable: true });
+    taken();
     deliver('before');
     spool.configure(configOf());
     assert.deepEqual(posted.slice(4), ['before', 'configure']);

@@ -158,16 +158,17 @@ export class SpoolStore {
    */
   upkeep(nowEpochMs: number): string[] {
     const { maxAgeMs, keepMs } = this.options;
-    const oldest = this.#rows.facts(0, UPKEEP_ROWS);
-    const old = this.#rows.facts(this.#settledThrough(), UPKEEP_ROWS);
-    const expired = old.filter(({ atEpochMs }) => atEpochMs < nowEpochMs - maxAgeMs).at(-1);
-    // One from the future is of a process whose clock was moved back since.
-    const stale = oldest.filter(({ atEpochMs: at }) => at <= nowEpochMs - keepMs || at > nowEpochMs);
-    const removable = (through: number): RowFacts[] => stale.filter(({ seq }) => seq <= through);
-    if (expired === undefined && removable(this.#settledThrough()).length === 0) return [];
+    const removable = (): RowFacts[] =>
+      this.#rows.stale(
+        { through: this.#settledThrough(), keptSince: nowEpochMs - keepMs, now: nowEpochMs },
+        UPKEEP_ROWS,
+      );
+    const expired = this.#rows.lastBefore(nowEpochMs - maxAgeMs, this.#settledThrough(), UPKEEP_ROWS);
+    const known = removable();
+    if (expired === undefined && known.length === 0) return [];
     return this.#transaction(() => {
-      if (expired !== undefined) this.#dropThrough(expired.seq, 'expired');
-      const removed = removable(this.#settledThrough());
+      if (expired !== undefined) this.#dropThrough(expired, 'expired');
+      const removed = expired === undefined ? known : removable();
       for (const row of removed) this.#remove(row);
       return removed.map(({ id }) => id);
     });

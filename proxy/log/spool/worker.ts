@@ -1,10 +1,12 @@
 /** Worker thread of the spool: its database and its targets' connections, none of which a stream shall wait for. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { standBack } from '../stand-back.ts';
 import { steadyClock } from '../steady-clock.ts';
 import { SpoolEngine } from './engine.ts';
 import type { SpoolReply, SpoolRequest } from './messages.ts';
 import { openSink } from './open-sink.ts';
 
+standBack();
 const { stateDirectory, epochOffsetMs } = workerData as {
   readonly stateDirectory: string;
   /** Of the process's steady clock. */

@@ -7,7 +7,7 @@ import { type PostgresServer, postgresPrograms, startPostgres } from '../../supp
 import { RECEIVER, STORE } from '../log-counts.ts';
 import { acceptsSoon } from '../probe.ts';
 import { freePort, raiseSession, startBeside } from '../processes.ts';
-import { prepareSources } from './ours.ts';
+import { BUNDLED, prepareBundle } from './ours.ts';
 import { sluiceCommand, usualSpec } from './sluice-command.ts';
 import type { Place, Subject } from './subject.ts';
 
@@ -28,8 +28,8 @@ const CAPTURE: NonNullable<Logging['capture']> = {
 
 export const sluiceUnlogged: Subject = {
   name: 'sluice-unlogged',
-  prepare: prepareSources,
-  command: (place) => sluiceCommand(place, usualSpec(place, { logging: { targets: [] } })),
+  prepare: prepareBundle,
+  command: (place) => sluiceCommand(place, usualSpec(place, { logging: { targets: [] } }), BUNDLED),
 };
 
 export const sluiceLogging = loggingInto('sluice-logging', { receiver: 'answers' });
@@ -73,7 +73,7 @@ function loggingInto(name: string, beside: { readonly receiver?: 'answers' | 'ha
 function commandWith(place: Place, targets: Targets, server: PostgresServer): ReturnType<typeof sluiceCommand> {
   const dsn = server.dsn(WRITER, PASSWORD, '?sslmode=disable');
   const spec = usualSpec(place, { logging: { capture: CAPTURE, targets } });
-  return sluiceCommand(place, spec, undefined, { [SECRETS]: { dsn } });
+  return sluiceCommand(place, spec, BUNDLED, { [SECRETS]: { dsn } });
 }
 
 async function prepareWithPostgres(log: (line: string) => void): Promise<string | undefined> {
@@ -82,7 +82,7 @@ async function prepareWithPostgres(log: (line: string) => void): Promise<string 
     log('Leaving out the log with PostgreSQL: install the Debian package postgresql first');
     return undefined;
   }
-  return prepareSources(log);
+  return prepareBundle(log);
 }
 
 /** A server as people run it: what it says is kept is on the disk. Ctrl-C ends it too, and leaves nothing behind. */

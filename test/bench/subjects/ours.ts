@@ -8,6 +8,8 @@ import type { Subject } from './subject.ts';
 
 /** Written anew before each measurement, with what the image would hold. */
 const BUNDLE = join(CACHE, 'bench-bundle');
+/** What Node runs of it, with its arguments. */
+export const BUNDLED: readonly string[] = [join(BUNDLE, MAIN_FILE), 'proxy'];
 
 export const undiciRelay: Subject = {
   name: 'undici-relay',
@@ -43,14 +45,17 @@ export const sluice: Subject = {
   command: (place) => sluiceCommand(place, usualSpec(place)),
 };
 
+/** Writes the bundle. */
+export async function prepareBundle(log: (line: string) => void): Promise<string | undefined> {
+  const failure = await writeBundle().catch((error: Error) => error);
+  if (failure) log(`Leaving out the bundle: ${failure.message.split('\n')[0]}`);
+  return failure ? undefined : 'as the image carries it';
+}
+
 export const sluiceBundle: Subject = {
   name: 'sluice-bundle',
-  prepare: async (log) => {
-    const failure = await writeBundle().catch((error: Error) => error);
-    if (failure) log(`Leaving out sluice-bundle: ${failure.message.split('\n')[0]}`);
-    return failure ? undefined : 'as the image carries it';
-  },
-  command: (place) => sluiceCommand(place, usualSpec(place), [join(BUNDLE, MAIN_FILE), 'proxy']),
+  prepare: prepareBundle,
+  command: (place) => sluiceCommand(place, usualSpec(place), BUNDLED),
 };
 
 async function writeBundle(): Promise<void> {

@@ -1,5 +1,5 @@
 /** Parts of a pattern that a backtracking engine tries at a bounded cost wherever it begins. */
-import { classSource, sizeOf } from './char-set.ts';
+import { type CharSet, classSource, sizeOf } from './char-set.ts';
 import type { PatternNode } from './parse-pattern.ts';
 
 /** What is tested natively, and what that costs at most. */
@@ -27,8 +27,7 @@ const EMPTY: Bounded = { source: '', least: 0, most: 0, paths: 1, rarity: 0 };
 export function boundedOf(node: PatternNode): Bounded | undefined {
   switch (node.kind) {
     case 'chars': {
-      const rarity = Math.log2(COMMON_CHARACTERS / Math.min(sizeOf(node.set), COMMON_CHARACTERS));
-      return { source: classSource(node.set), least: 1, most: 1, paths: 1, rarity };
+      return { source: classSource(node.set), least: 1, most: 1, paths: 1, rarity: rarityOf(node.set) };
     }
     case 'word-edge':
       return { ...EMPTY, source: node.source };
@@ -41,6 +40,11 @@ export function boundedOf(node: PatternNode): Bounded | undefined {
     case 'repeat':
       return times(boundedOf(node.part), node.min, node.max);
   }
+}
+
+/** How seldom a character of the set is met, in bits. */
+export function rarityOf(set: CharSet): number {
+  return Math.log2(COMMON_CHARACTERS / Math.min(sizeOf(set), COMMON_CHARACTERS));
 }
 
 export function followed(first: Bounded | undefined, second: Bounded | undefined): Bounded | undefined {

@@ -2,6 +2,7 @@
 import { type CharSet, union, unitsOf } from './char-set.ts';
 import { type PatternNode, parsePattern } from './parse-pattern.ts';
 import { rarest, requiredLiteral, requiredParts } from './required.ts';
+import { findRun, type Run, requiredRun } from './required-run.ts';
 
 /** From `start` to before `end`. */
 export interface Window {
@@ -19,29 +20,52 @@ export function windowsOf(pattern: string): FindWindows | undefined {
   const literal = requiredLiteral(node);
   const rare = rarest(requiredParts(node));
   if (rare === undefined) return undefined;
-  const candidates = new RegExp(rare.source, 'gu');
+  const run = requiredRun(node);
+  const find = run !== undefined && run.rarity >= rare.rarity ? byRun(run) : bySource(rare.source);
   const units = hasTextEdge(node) ? undefined : unitsOf(union(charsOf(node)));
   return (text) => {
-    candidates.lastIndex = 0;
-    if (!text.includes(literal) || !candidates.test(text)) return [];
-    return units === undefined ? [{ start: 0, end: text.length }] : runsAt(text, candidates, units);
+    if (!text.includes(literal)) return [];
+    const first = find(text, 0);
+    if (first === undefined) return [];
+    return units === undefined ? [{ start: 0, end: text.length }] : runsAt(text, first, { find, units });
+  };
+}
+
+/** @returns the first place from `from` on where a match may be, or a part of one that every match has */
+type FindCandidate = (text: string, from: number) => Window | undefined;
+
+function bySource(source: string): FindCandidate {
+  const candidates = new RegExp(source, 'gu');
+  return (text, from) => {
+    candidates.lastIndex = from;
+    const found = candidates.exec(text);
+    return found === null ? undefined : { start: found.index, end: found.index + found[0].length };
+  };
+}
+
+function byRun(run: Run): FindCandidate {
+  return (text, from) => {
+    const start = findRun(text, run, from);
+    return start === undefined ? undefined : { start, end: start + run.length };
   };
 }
 
 /**
  * A match has characters of the pattern only, so that it lies in one run of these. What is right before and behind a run is none.
- * @param candidates found once in the text
+ * @param first candidate of the text
  */
-function* runsAt(text: string, candidates: RegExp, units: Uint8Array): Generator<Window> {
-  candidates.lastIndex = 0;
-  for (let found = candidates.exec(text); found !== null; found = candidates.exec(text)) {
-    const isIn = (at: number): boolean => units[text.charCodeAt(at)] === 1;
-    let start = found.index;
+function* runsAt(
+  text: string,
+  first: Window,
+  { find, units }: { readonly find: FindCandidate; readonly units: Uint8Array },
+): Generator<Window> {
+  const isIn = (at: number): boolean => units[text.charCodeAt(at)] === 1;
+  for (let found: Window | undefined = first; found !== undefined; ) {
+    let { start, end } = found;
     while (start > 0 && isIn(start - 1)) start--;
-    let end = found.index + found[0].length;
     while (end < text.length && isIn(end)) end++;
     yield { start, end };
-    candidates.lastIndex = end;
+    found = find(text, end);
   }
 }
 
