@@ -151,7 +151,7 @@ test('a target over which the thread ends whatever the record is left alone, vis
 });
 
 test('losses that the thread could not write down go there again with the next records, and not by themselves', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   let now = 0;
   t.mock.method(performance, 'now', () => now);
   const gather = (): void => {

@@ -87,7 +87,15 @@ export class PatternRedactor {
     const worker = new Worker(WORKER_URL);
     worker.unref();
     worker.on('message', (reply: WorkerReply) => {
-      for (const result of reply) this.#answer(result);
+      const results = reply.values();
+      // One a turn: what becomes of each takes time, and streams have their turns in between.
+      const next = (): void => {
+        const { value } = results.next();
+        if (value === undefined) return;
+        this.#answer(value);
+        setImmediate(next);
+      };
+      next();
     });
     worker.on('error', (error) => this.#break(error));
     worker.on('exit', () => {

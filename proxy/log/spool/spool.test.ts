@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { HttpTarget } from '#contract/compiled-targets.ts';
 import { startReceiver } from '../../../test/support/log-targets/receiver.ts';
 import { readSpool } from '../../../test/support/spool-file.ts';
@@ -122,7 +121,15 @@ describe('Spool', () => {
   });
 
   /** A spool whose thread is the test: what it is told, and its answers. */
-  function openAsThread() {
+  function openAsThread(t: TestContext) {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let now = 1_000;
+    // However long the machine takes from one line to the next.
+    t.mock.method(performance, 'now', () => now);
+    const pass = (ms: number): void => {
+      now += ms;
+      t.mock.timers.tick(ms);
+    };
     const posted: string[] = [];
     const thread = {
       running: true,
@@ -148,13 +155,13 @@ describe('Spool', () => {
       events?.ended(new Error('out of memory'));
       events?.started();
     };
-    return { spool, posted, fates, deliver, taken, crash };
+    return { spool, posted, fates, deliver, taken, crash, pass };
   }
 
-  it('drops a batch over which its thread ended three times, and goes on with the next one', async () => {
-    const { posted, fates, deliver, taken, crash } = openAsThread();
+  it('drops a batch over which its thread ended three times, and goes on with the next one', (t) => {
+    const { posted, fates, deliver, taken, crash, pass } = openAsThread(t);
     deliver('poison');
-    await nextTurn();
+    pass(25);
     deliver('good');
     for (let n = 0; n < 3; n++) crash();
     taken();
@@ -164,17 +171,11 @@ describe('Spool', () => {
   });
 
   it('writes down what comes together at once, and what follows it closely together', (t) => {
-    t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
-    let now = 1_000;
-    // However long the machine takes from one line to the next.
-    t.mock.method(performance, 'now', () => now);
-    const pass = (ms: number): void => {
-      now += ms;
-      t.mock.timers.tick(ms);
-    };
-    const { spool, posted, deliver, taken } = openAsThread();
+    const { spool, posted, deliver, taken, pass } = openAsThread(t);
     for (const id of ['first', 'beside']) deliver(id);
-    pass(0);
+    pass(24);
+    assert.deepEqual(posted, []);
+    pass(1);
     assert.deepEqual(posted, ['first,beside']);
     taken();
     for (const id of ['second', 'third']) deliver(id);

@@ -23,7 +23,9 @@ const MIB = 1024 ** 2;
 /** What may wait for the thread. */
 const QUEUE = { bytes: 16 * MIB, records: 10_000 };
 const BATCH_BYTES = MIB;
-/** What comes so soon after a batch that left gathers for the next one: each wakes two threads and is a transaction. */
+/** What comes together leaves together, */
+const TOGETHER_MS = 25;
+/** and what comes so soon after a batch gathers for the next one: each wakes two threads and is a transaction. */
 const GATHER_MS = 250;
 /** How long the last records may take to be written down, and the thread to close, when the time for deliveries is over. */
 const COMMIT_MS = 300;
@@ -47,7 +49,6 @@ export class Spool implements Target {
   #sending: Sending | undefined;
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #gathering: NodeJS.Timeout | undefined;
-  #sendingAtTurnsEnd: NodeJS.Immediate | undefined;
   readonly #run = randomUUID();
   #number = 0;
   /** How often the thread ended since it last took a batch. */
@@ -138,20 +139,16 @@ export class Spool implements Target {
     else this.#send();
   }
 
-  /** With what else comes in this turn, unless a batch left just now. */
   #sendSoon(): void {
-    const restMs = this.#sentAtMs + GATHER_MS - performance.now();
     if (this.#closing || this.#queue.bytes >= BATCH_BYTES) this.#send();
-    else if (this.#sending !== undefined) return;
-    else if (restMs > 0) this.#gathering ??= setTimeout(() => this.#send(), restMs).unref();
-    else this.#sendingAtTurnsEnd ??= setImmediate(() => this.#send());
+    if (this.#sending !== undefined) return;
+    const restMs = Math.max(TOGETHER_MS, this.#sentAtMs + GATHER_MS - performance.now());
+    this.#gathering ??= setTimeout(() => this.#send(), restMs).unref();
   }
 
   #send(): void {
     clearTimeout(this.#gathering);
-    clearImmediate(this.#sendingAtTurnsEnd);
     this.#gathering = undefined;
-    this.#sendingAtTurnsEnd = undefined;
     if (!this.#thread.running || this.#sending !== undefined) return;
     if (this.#queue.records === 0 && (this.#lostWaits || sumOf(this.#lost) === 0)) return;
     this.#number += 1;
