@@ -15,7 +15,8 @@ import { downStore, type Store } from '../support/cluster/store.ts';
 import { until } from '../support/cluster/wait.ts';
 
 const MIB = 1024 ** 2;
-const EXCHANGES = 600;
+/** So many that SQLite moves its log of changes into the file, which it does at 4 MiB. */
+const EXCHANGES = 1_200;
 const SPOOL_BYTES = MIB / 4;
 /** Of the application; the records that wait, and the log of changes beside them, take more. */
 const APPLICATION_LIMIT = '2Mi';
@@ -119,10 +120,8 @@ test('what the sidecar has on disk stays below the limit that injection gave it'
   const command = ['/usr/local/bin/node', '--input-type=module', '-e', script];
   const sizes = JSON.parse(await stage.exec('agent', command, 'sluice')) as Record<string, number>;
   t.diagnostic(JSON.stringify(sizes));
-  const [spool = 0, changes = 0] = ['spool/spool.db', 'spool/spool.db-wal'].map((file) => sizes[file]);
-  assert.ok(spool <= SPOOL_BYTES + MIB / 4, `${spool} bytes of spool`);
-  // What was not yet moved into the file is in its log of changes.
-  assert.ok(spool + changes > SPOOL_BYTES / 2, `${spool} bytes of spool, ${changes} of changes`);
+  const spool = sizes['spool/spool.db'] ?? 0;
+  assert.ok(spool > SPOOL_BYTES / 2 && spool <= SPOOL_BYTES + MIB / 4, `${spool} bytes of spool`);
   const { spec } = await ready.kubectl.get<StreamProxy>(['-n', stage.namespace, 'streamproxy', 'llm']);
   const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
   assert.ok(total < diskBytesAtMost(spec), `${JSON.stringify(sizes)} of ${diskBytesAtMost(spec)}`);

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import type { HttpTarget } from '#contract/compiled-targets.ts';
 import { createLogger } from '../../proxy/log/logger.ts';
 import { RestartingThread } from '../../proxy/log/restarting-thread.ts';
-import type { SpoolReply, SpoolRequest } from '../../proxy/log/spool/messages.ts';
+import type { SpoolReply } from '../../proxy/log/spool/messages.ts';
 import { Spool } from '../../proxy/log/spool/spool.ts';
 import { type SpoolThread, type SpoolThreadEvents, startSpoolThread } from '../../proxy/log/spool/spool-thread.ts';
 import { until } from '../support/cluster/wait.ts';
@@ -148,47 +148,4 @@ test('a target over which the thread ends whatever the record is left alone, vis
   await spool.close(AbortSignal.timeout(300), 'shutdown');
   assert.deepEqual([ends, told.get('restarted')], [4, 4]);
   assert.deepEqual(readSpool(state)['unopenable'], { seen: 10, delivered: 0, waiting: 10, dropped: {} });
-});
-
-test('losses that the thread could not write down go there again with the next records, and not by themselves', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  let now = 0;
-  t.mock.method(performance, 'now', () => now);
-  const gather = (): void => {
-    now += 1_000;
-    t.mock.timers.tick(1_000);
-  };
-  const posted: { readonly ids: readonly string[]; readonly number: number; readonly lost: object }[] = [];
-  const heard: SpoolThreadEvents[] = [];
-  const { spool, deliver } = open(t, [target('store', 'http://127.0.0.1:9/')], (_directory, events) => {
-    heard.push(events);
-    const thread = {
-      running: true,
-      post: (request: SpoolRequest) => void (request.kind === 'add' && posted.push(request)),
-      hold: () => {},
-      terminate: () => Promise.resolve(),
-    };
-    return thread as unknown as SpoolThread;
-  });
-  const taken = (durable: boolean): void => heard[0]?.reply({ kind: 'taken', durable });
-  spool.lose('overflow');
-  gather();
-  taken(false);
-  gather();
-  spool.lose('overflow');
-  deliver('r0');
-  gather();
-  taken(true);
-  deliver('r1');
-  gather();
-  taken(true);
-  assert.deepEqual(
-    posted.map(({ ids, number, lost }) => [number, ids, lost]),
-    [
-      [1, [], { overflow: 1 }],
-      [2, ['r0'], { overflow: 2 }],
-      [3, ['r1'], {}],
-    ],
-  );
-  heard[0]?.reply({ kind: 'closed' });
 });

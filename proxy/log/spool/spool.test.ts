@@ -131,9 +131,13 @@ describe('Spool', () => {
       t.mock.timers.tick(ms);
     };
     const posted: string[] = [];
+    const parcels: { readonly ids: readonly string[]; readonly number: number; readonly lost: object }[] = [];
     const thread = {
       running: true,
-      post: (request: SpoolRequest) => void posted.push(request.kind === 'add' ? request.ids.join() : request.kind),
+      post: (request: SpoolRequest) => {
+        posted.push(request.kind === 'add' ? request.ids.join() : request.kind);
+        if (request.kind === 'add') parcels.push(request);
+      },
       hold: () => {},
       terminate: () => Promise.resolve(),
     };
@@ -150,12 +154,12 @@ describe('Spool', () => {
     const fates: string[] = [];
     const deliver = (id: string, bytes = 3): void =>
       spool.deliver(Buffer.alloc(bytes, 32), (fate) => fates.push(`${id} ${fate}`), id);
-    const taken = (): void => events?.reply({ kind: 'taken', durable: true });
+    const taken = (durable = true): void => events?.reply({ kind: 'taken', durable });
     const crash = (): void => {
       events?.ended(new Error('out of memory'));
       events?.started();
     };
-    return { spool, posted, fates, deliver, taken, crash, pass };
+    return { spool, posted, parcels, fates, deliver, taken, crash, pass };
   }
 
   it('drops a batch over which its thread ended three times, and goes on with the next one', (t) => {
@@ -195,6 +199,30 @@ describe('Spool', () => {
     deliver('before');
     spool.configure(configOf());
     assert.deepEqual(posted.slice(4), ['before', 'configure']);
+  });
+
+  it('sends losses that the thread could not write down again with the next records, and not by themselves', (t) => {
+    const { spool, parcels, deliver, taken, pass } = openAsThread(t);
+    spool.lose('overflow');
+    pass(250);
+    taken(false);
+    pass(250);
+    spool.lose('overflow');
+    pass(250);
+    deliver('r0');
+    pass(250);
+    taken();
+    deliver('r1');
+    pass(250);
+    taken();
+    assert.deepEqual(
+      parcels.map(({ ids, number, lost }) => [number, ids, lost]),
+      [
+        [1, [], { overflow: 1 }],
+        [2, ['r0'], { overflow: 2 }],
+        [3, ['r1'], {}],
+      ],
+    );
   });
 
   it('leaves what it cannot write down in time to the journal', async (t) => {

@@ -132,6 +132,11 @@ export class Spool implements Target {
     return this.#queue.records + (this.#sending?.lines.length ?? 0);
   }
 
+  /** Whether there is anything to tell the thread. */
+  get #hasNews(): boolean {
+    return this.#queue.records > 0 || (!this.#lostWaits && sumOf(this.#lost) > 0);
+  }
+
   #greet(): void {
     this.#thread.post({ kind: 'configure', config: this.#config, careful: this.#suspicion.careful() });
     // The thread knows a parcel by its number: one that was written down before the old thread ended is not counted again.
@@ -141,7 +146,7 @@ export class Spool implements Target {
 
   #sendSoon(): void {
     if (this.#closing || this.#queue.bytes >= BATCH_BYTES) this.#send();
-    if (this.#sending !== undefined) return;
+    if (this.#sending !== undefined || !this.#hasNews) return;
     const restMs = Math.max(TOGETHER_MS, this.#sentAtMs + GATHER_MS - performance.now());
     this.#gathering ??= setTimeout(() => this.#send(), restMs).unref();
   }
@@ -150,7 +155,7 @@ export class Spool implements Target {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     if (!this.#thread.running || this.#sending !== undefined) return;
-    if (this.#queue.records === 0 && (this.#lostWaits || sumOf(this.#lost) === 0)) return;
+    if (!this.#hasNews) return;
     this.#number += 1;
     this.#sentAtMs = performance.now();
     this.#sending = { lines: this.#queue.take(BATCH_BYTES), number: this.#number, lost: this.#lost };

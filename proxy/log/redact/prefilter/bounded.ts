@@ -26,9 +26,8 @@ const EMPTY: Bounded = { source: '', least: 0, most: 0, paths: 1, rarity: 0 };
 /** @returns a condition that what matches the node fulfils at its place; undefined when it would cost too much */
 export function boundedOf(node: PatternNode): Bounded | undefined {
   switch (node.kind) {
-    case 'chars': {
+    case 'chars':
       return { source: classSource(node.set), least: 1, most: 1, paths: 1, rarity: rarityOf(node.set) };
-    }
     case 'word-edge':
       return { ...EMPTY, source: node.source };
     case 'text-edge':
