@@ -1,25 +1,38 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Arrivals } from './arrivals.ts';
+import { Arrivals, recordArrivals } from './arrivals.ts';
+
+function recorded(arrivals: Arrivals, receivedAt: number) {
+  const soFar = arrivals.soFar();
+  return soFar && recordArrivals(soFar, receivedAt);
+}
 
 test('arrivals: the first delta counts from the request, later ones from the chunk before, without adding up rounding', () => {
   const arrivals = new Arrivals();
   for (let i = 0; i < 5; i++) arrivals.push(1100 + i * 10.4, 7 + i);
-  assert.deepEqual(arrivals.since(1000), { deltasMs: [100, 10, 11, 10, 11], bytes: [7, 8, 9, 10, 11] });
+  assert.deepEqual(recorded(arrivals, 1000), { deltasMs: [100, 10, 11, 10, 11], bytes: [7, 8, 9, 10, 11] });
+});
+
+test('arrivals: what is known so far stays as it is when more arrives', () => {
+  const arrivals = new Arrivals();
+  arrivals.push(5, 1);
+  const soFar = arrivals.soFar() ?? assert.fail();
+  arrivals.push(9, 2);
+  assert.deepEqual(recordArrivals(soFar, 0), { deltasMs: [5], bytes: [1] });
 });
 
 test('arrivals: nothing arrived, or only empty chunks', () => {
   const arrivals = new Arrivals();
-  assert.equal(arrivals.since(0), undefined);
+  assert.equal(recorded(arrivals, 0), undefined);
   arrivals.push(5, 0);
-  assert.equal(arrivals.since(0), undefined);
+  assert.equal(recorded(arrivals, 0), undefined);
 });
 
 test('arrivals: a stream of any length keeps its bytes and its duration, at a bounded number of entries', () => {
   const arrivals = new Arrivals();
   const chunks = 50_001;
   for (let i = 0; i < chunks; i++) arrivals.push(i * 3, 10);
-  const { deltasMs = [], bytes = [], merged } = arrivals.since(0) ?? {};
+  const { deltasMs = [], bytes = [], merged } = recorded(arrivals, 0) ?? {};
   assert.equal(merged, 8);
   assert.ok(bytes.length <= 8192 && bytes.length === deltasMs.length);
   assert.equal(

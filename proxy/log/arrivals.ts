@@ -9,13 +9,21 @@ export interface RecordedArrivals {
   readonly merged?: number;
 }
 
+/** The same as it is gathered: plain values of their own. */
+export interface ArrivalsSoFar {
+  /** Of the first one, on the clock of `performance.now()`. */
+  readonly startedAt: number;
+  /** Of each, one after the other: milliseconds since the first, and its length. */
+  readonly numbers: Uint32Array;
+  readonly merged: number;
+}
+
 const FIRST_CHUNKS = 64;
 /** 64 KiB a stream. A longer one is told with half the resolution, and again, as often as it takes. */
 const MOST_CHUNKS = 8192;
 
 export class Arrivals {
-  #atMs = new Uint32Array(FIRST_CHUNKS);
-  #bytes = new Uint32Array(FIRST_CHUNKS);
+  #numbers = new Uint32Array(2 * FIRST_CHUNKS);
   /** Entries that are complete, but perhaps for the last one. */
   #entries = 0;
   #merged = 1;
@@ -30,49 +38,54 @@ export class Arrivals {
     const atMs = Math.round(at - this.#startedAt);
     if (this.#entries > 0 && this.#inLast < this.#merged) {
       this.#inLast++;
-      this.#set(this.#entries - 1, atMs, (this.#bytes[this.#entries - 1] ?? 0) + bytes);
+      this.#set(this.#entries - 1, atMs, this.#bytesOf(this.#entries - 1) + bytes);
       return;
     }
-    if (this.#entries === this.#atMs.length) this.#makeRoom();
+    if (2 * this.#entries === this.#numbers.length) this.#makeRoom();
     this.#inLast = 1;
     this.#set(this.#entries++, atMs, bytes);
   }
 
-  /** @param receivedAt when the request was received, on the same clock. @returns undefined when nothing arrived */
-  since(receivedAt: number): RecordedArrivals | undefined {
+  /** @returns undefined when nothing arrived */
+  soFar(): ArrivalsSoFar | undefined {
     if (this.#startedAt === undefined) return undefined;
-    let before = 0;
-    const deltasMs = Array.from(this.#atMs.subarray(0, this.#entries), (atMs) => {
-      const delta = atMs - before;
-      before = atMs;
-      return delta;
-    });
-    deltasMs[0] = (deltasMs[0] ?? 0) + Math.max(0, Math.round(this.#startedAt - receivedAt));
-    const bytes = Array.from(this.#bytes.subarray(0, this.#entries));
-    return { deltasMs, bytes, ...(this.#merged > 1 && { merged: this.#merged }) };
+    return { startedAt: this.#startedAt, numbers: this.#numbers.slice(0, 2 * this.#entries), merged: this.#merged };
   }
 
   #set(entry: number, atMs: number, bytes: number): void {
-    this.#atMs[entry] = atMs;
-    this.#bytes[entry] = bytes;
+    this.#numbers[2 * entry] = atMs;
+    this.#numbers[2 * entry + 1] = bytes;
+  }
+
+  #bytesOf(entry: number): number {
+    return this.#numbers[2 * entry + 1] ?? 0;
   }
 
   #makeRoom(): void {
     if (this.#entries < MOST_CHUNKS) {
-      this.#atMs = grown(this.#atMs);
-      this.#bytes = grown(this.#bytes);
+      const grown = new Uint32Array(2 * this.#numbers.length);
+      grown.set(this.#numbers);
+      this.#numbers = grown;
       return;
     }
     for (let i = 0; i < MOST_CHUNKS; i += 2) {
-      this.#set(i / 2, this.#atMs[i + 1] ?? 0, (this.#bytes[i] ?? 0) + (this.#bytes[i + 1] ?? 0));
+      this.#set(i / 2, this.#numbers[2 * (i + 1)] ?? 0, this.#bytesOf(i) + this.#bytesOf(i + 1));
     }
     this.#entries = MOST_CHUNKS / 2;
     this.#merged *= 2;
   }
 }
 
-function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const next = new Uint32Array(2 * array.length);
-  next.set(array);
-  return next;
+/** @param receivedAt when the request was received, on the same clock */
+export function recordArrivals({ startedAt, numbers, merged }: ArrivalsSoFar, receivedAt: number): RecordedArrivals {
+  const deltasMs: number[] = [];
+  const bytes: number[] = [];
+  let beforeMs = -Math.max(0, Math.round(startedAt - receivedAt));
+  for (let i = 0; i + 1 < numbers.length; i += 2) {
+    const atMs = numbers[i] ?? 0;
+    deltasMs.push(atMs - beforeMs);
+    bytes.push(numbers[i + 1] ?? 0);
+    beforeMs = atMs;
+  }
+  return { deltasMs, bytes, ...(merged > 1 && { merged }) };
 }

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { BodyCapture, CaptureBudget } from './capture.ts';
 
-/** Sizes below, at and above what is copied together, and around a slab's end. */
+/** Sizes below, at and above what is copied together, and around a block's end. */
 const SIZES = [1, 141, 0, 4095, 2, 8191, 8192, 100, 70_000, 3, 5000, 5000];
 
 function chunksOf(rounds: number): Buffer[] {
@@ -73,4 +73,33 @@ test('BodyCapture.snapshot() holds what there was, whatever comes after it, and 
     capture.release();
     assert.equal(last.bytes().length, last.keptBytes, 'also when the capture is over');
   }
+});
+
+test('BodyCapture shows no byte of another body in memory that is used again', () => {
+  const budget = new CaptureBudget(Number.MAX_SAFE_INTEGER);
+  for (let round = 0; round < 50; round++) {
+    const open = [0, 1, 2].map((n) => ({ capture: new BodyCapture(1e9, budget), chunks: [] as Buffer[], n }));
+    const snapshots: [ReturnType<BodyCapture['snapshot']>, Buffer][] = [];
+    for (let i = 0; i < 30; i++) {
+      for (const { capture, chunks, n } of open) {
+        const chunk = Buffer.alloc((i * 131 * (n + 1) + round) % 9000, round * 3 + n);
+        chunks.push(chunk);
+        capture.push(chunk);
+        if (i % 10 === n) snapshots.push([capture.snapshot(), Buffer.concat(chunks)]);
+      }
+    }
+    for (const { capture, chunks, n } of open) {
+      const whole = Buffer.concat(chunks);
+      const copy = new Uint8Array(capture.keptBytes + 10).fill(7);
+      capture.copyTo(copy, 5);
+      assert.deepEqual(Buffer.from(copy), Buffer.concat([Buffer.alloc(5, 7), whole, Buffer.alloc(5, 7)]));
+      const kept = n === 0 ? capture.bytes() : whole;
+      capture.release();
+      capture.release();
+      assert.deepEqual(kept, whole);
+      assert.equal(capture.keptBytes, 0);
+    }
+    for (const [snapshot, whole] of snapshots) assert.deepEqual(snapshot.bytes(), whole);
+  }
+  assert.equal(budget.blocks.heldBytes, 64 * 4096, 'all of it but the next one was let go of');
 });

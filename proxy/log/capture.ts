@@ -1,13 +1,14 @@
-/** Keeps a body's first bytes for the record and counts the rest. It takes references, no copies, and costs next to nothing a chunk. */
+/** Keeps a body's first bytes for the record and counts the rest. It costs next to nothing a chunk. */
 import { createHash, type Hash } from 'node:crypto';
+import { BLOCK_BYTES, type Block, BlockPool } from './blocks.ts';
 
 /** Chunks up to this are copied together: a reference keeps some 250 bytes alive beside its own, and the collector busy. */
 const COPY_BELOW_BYTES = 8192;
-const FIRST_SLAB_BYTES = 4096;
-const LAST_SLAB_BYTES = 65_536;
 
 /** Memory that all captures together may hold. Beyond it bodies are counted and digested, and no longer kept. */
 export class CaptureBudget {
+  /** Where small chunks are copied to. */
+  readonly blocks = new BlockPool();
   #leftBytes: number;
 
   constructor(bytes: number) {
@@ -31,15 +32,23 @@ export class CaptureBudget {
 }
 
 /** What a body is read from: a capture that is over, or what one held at some moment. */
-export type CapturedBody = Pick<BodyCapture, 'sizeBytes' | 'keptBytes' | 'bytes' | 'sha256'>;
+export type CapturedBody = Pick<BodyCapture, 'sizeBytes' | 'keptBytes' | 'bytes' | 'sha256' | 'copyTo'>;
+
+/** The part of a buffer that holds the next bytes of a body. */
+interface Piece {
+  readonly bytes: Buffer;
+  readonly from: number;
+  to: number;
+}
 
 export class BodyCapture {
   readonly #limitBytes: number;
   readonly #budget: CaptureBudget;
-  #pieces: Buffer[] = [];
-  /** Where small chunks are copied to; its first `#slabBytes` are not among the pieces yet. */
-  #slab = EMPTY;
-  #slabBytes = 0;
+  #pieces: Piece[] = [];
+  /** Those that pieces lie in; only the last has room. */
+  #blocks: Block[] = [];
+  /** The last piece, while it can grow in its block. */
+  #growing: Piece | undefined;
   #keptBytes = 0;
   #sizeBytes = 0;
   /** Runs only once the body exceeds what is kept; until then the digest is taken at the end, off the byte's way. */
@@ -73,8 +82,7 @@ export class BodyCapture {
     }
     if (this.#keptBytes >= this.#limitBytes || !this.#budget.take(bytes)) {
       this.#hash = createHash('sha256');
-      this.#closeSlab();
-      for (const piece of this.#pieces) this.#hash.update(piece);
+      for (const piece of this.#pieces) this.#hash.update(partOf(piece));
       this.#hash.update(chunk.subarray(from, to));
       return;
     }
@@ -84,29 +92,34 @@ export class BodyCapture {
 
   /** What was kept, in one buffer. */
   bytes(): Buffer {
-    this.#closeSlab();
     const [only] = this.#pieces;
-    if (this.#pieces.length === 1 && only !== undefined) return only;
-    const all = Buffer.concat(this.#pieces, this.#keptBytes);
-    this.#pieces = [all];
+    if (this.#pieces.length === 1 && only !== undefined && this.#blocks.length === 0) return partOf(only);
+    const all = this.#copy();
+    this.#giveBlocksBack();
+    this.#pieces = [{ bytes: all, from: 0, to: all.length }];
     return all;
   }
 
-  /** What there is by now, in the same memory; the capture goes on. */
+  /** What was kept, into another buffer that has room for it. */
+  copyTo(target: Uint8Array, at: number): void {
+    let to = at;
+    for (const piece of this.#pieces) {
+      target.set(partOf(piece), to);
+      to += piece.to - piece.from;
+    }
+  }
+
+  /** What there is by now, in memory of its own; the capture goes on. */
   snapshot(): CapturedBody {
-    this.#closeSlab();
-    const pieces = [...this.#pieces];
-    const [sizeBytes, keptBytes, hash] = [this.#sizeBytes, this.#keptBytes, this.#hash?.copy()];
-    let all: Buffer | undefined;
-    const bytes = (): Buffer => (all ??= Buffer.concat(pieces, keptBytes));
+    const [sizeBytes, keptBytes, hash, all] = [this.#sizeBytes, this.#keptBytes, this.#hash?.copy(), this.#copy()];
     const sha256 = (): string => {
       if (this.#digest?.sizeBytes !== sizeBytes) {
-        const hex = (hash ?? createHash('sha256').update(bytes())).digest('hex');
+        const hex = (hash ?? createHash('sha256').update(all)).digest('hex');
         this.#digest = { sizeBytes, hex };
       }
       return this.#digest.hex;
     };
-    return { sizeBytes, keptBytes, bytes, sha256 };
+    return { sizeBytes, keptBytes, bytes: () => all, sha256, copyTo: (target, at) => target.set(all, at) };
   }
 
   /** Digest of the whole body, kept or not. Call once, when the body is over. */
@@ -119,42 +132,61 @@ export class BodyCapture {
   /** Lets go of what was kept. Call once, when the record was made. */
   release(): void {
     this.#budget.giveBack(this.#keptBytes);
+    this.#giveBlocksBack();
     this.#pieces = [];
-    this.#slab = EMPTY;
-    this.#slabBytes = 0;
     this.#keptBytes = 0;
   }
 
   #keep(chunk: Buffer, from: number, to: number): void {
-    const bytes = to - from;
-    if (bytes >= COPY_BELOW_BYTES) {
-      this.#closeSlab();
-      this.#pieces.push(chunk.subarray(from, to));
+    if (to - from >= COPY_BELOW_BYTES) {
+      this.#pieces.push({ bytes: chunk, from, to });
+      if (this.#growing !== undefined) this.#growIn(this.#growing.bytes, this.#growing.to);
       return;
     }
-    if (this.#slabBytes + bytes > this.#slab.length) {
-      const grown = Math.min(LAST_SLAB_BYTES, Math.max(FIRST_SLAB_BYTES, 2 * this.#slab.length));
-      this.#closeSlab();
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(grown, bytes));
+    for (let at = from; at < to; ) {
+      let piece = this.#growing;
+      if (piece === undefined || piece.to === BLOCK_BYTES) piece = this.#growIn(this.#newBlock(), 0);
+      const step = Math.min(BLOCK_BYTES - piece.to, to - at);
+      chunk.copy(piece.bytes, piece.to, at, at + step);
+      piece.to += step;
+      at += step;
     }
-    chunk.copy(this.#slab, this.#slabBytes, from, to);
-    this.#slabBytes += bytes;
   }
 
-  /** The slab's filled part becomes a piece; its rest goes on being filled. */
-  #closeSlab(): void {
-    if (this.#slabBytes === 0) return;
-    this.#pieces.push(this.#slab.subarray(0, this.#slabBytes));
-    this.#slab = this.#slab.subarray(this.#slabBytes);
-    this.#slabBytes = 0;
+  /** A new last piece. */
+  #growIn(bytes: Buffer, from: number): Piece {
+    const piece = { bytes, from, to: from };
+    this.#growing = piece;
+    this.#pieces.push(piece);
+    return piece;
   }
+
+  #newBlock(): Buffer {
+    const block = this.#budget.blocks.take();
+    this.#blocks.push(block);
+    return block.bytes;
+  }
+
+  #copy(): Buffer {
+    const all = Buffer.allocUnsafeSlow(this.#keptBytes);
+    this.copyTo(all, 0);
+    return all;
+  }
+
+  #giveBlocksBack(): void {
+    for (const block of this.#blocks) this.#budget.blocks.giveBack(block);
+    this.#blocks = [];
+    this.#growing = undefined;
+  }
+}
+
+function partOf({ bytes, from, to }: Piece): Buffer {
+  return bytes.subarray(from, to);
 }
 
 /** Of a body of which nothing is wanted, not even its length. */
 class NoCapture extends BodyCapture {
   override push(): void {}
 }
-
-const EMPTY = Buffer.alloc(0);
 
 export const NO_CAPTURE: BodyCapture = new NoCapture(0, new CaptureBudget(0));

@@ -32,7 +32,7 @@ export interface FactsSoFar {
   readonly requestBody: CapturedBody;
   readonly responseBody: CapturedBody;
   /** Of the response body's chunks. */
-  readonly arrivals?: Pick<Arrivals, 'since'>;
+  readonly arrivals?: Pick<Arrivals, 'soFar'>;
   readonly times: Readonly<Partial<ExchangeTimes>>;
   readonly contentEvents: number;
   /** As read along the stream; a plain answer's come from its body. */

@@ -4,7 +4,7 @@ import type { StreamEndKind } from '#contract/stream-end.ts';
 import type { Attempt, Caller, RequestHead, ToolCall } from '../exchange.ts';
 import type { Usage } from '../stream/scan/usage.ts';
 import type { JsonObject } from '../translate/translator.ts';
-import type { RecordedArrivals } from './arrivals.ts';
+import { type RecordedArrivals, recordArrivals } from './arrivals.ts';
 import { type BodyDraft, finishBody, type RecordedBody } from './body.ts';
 import type { ExchangeTimes, FactsSoFar } from './exchange-facts.ts';
 import { type RecordedHeaders, recordHeaders, recordTarget } from './headers.ts';
@@ -139,6 +139,7 @@ function recordWith<Ending extends object>(
   const got = recordHeaders(answer?.rawHeaders ?? [], rules.secretHeaders, rules.redactHeaders);
   const sentModel = facts.attempts.at(-1)?.model;
   const upstream = answer?.upstream ?? facts.attempts.at(-1)?.upstream;
+  const arrived = facts.arrivals?.soFar();
   return {
     version: RECORD_VERSION,
     id: head.id,
@@ -168,7 +169,7 @@ function recordWith<Ending extends object>(
       'response',
       answer && {
         ...message(got, finishBody(parts.responseBody.draft, parts.responseBody.content)),
-        ...present('arrivals', facts.arrivals?.since(head.receivedAt)),
+        ...present('arrivals', arrived && recordArrivals(arrived, head.receivedAt)),
         ...present('assembled', parts.assembled),
       },
     ),

@@ -4,10 +4,10 @@ import type { Metrics } from '../observe/meters.ts';
 import type { ExchangeFacts } from './exchange-facts.ts';
 import type { Journal } from './journal.ts';
 import type { Logger } from './logger.ts';
-import type { LoggedRecord } from './record.ts';
+import { type LoggedRecord, present } from './record.ts';
 import { recordKey } from './record-key.ts';
 import { recordLine } from './record-line.ts';
-import type { RecordMaker } from './record-maker.ts';
+import { RecordMaker } from './record-maker.ts';
 import type { Settled } from './targets/line-queue.ts';
 import type { Target } from './targets/target.ts';
 
@@ -26,7 +26,7 @@ export interface WriterOptions {
 const WAITING_LIMIT = 10_000;
 /** So long a turn of the event loop may take for records before streams have their turn again. */
 const TURN_MS = 1;
-/** Records that may be in the hands of the redacting thread. */
+/** Records that may be in the hands of the thread that makes them. */
 const AT_ONCE = 32;
 
 export class RecordWriter {
@@ -52,12 +52,7 @@ export class RecordWriter {
 
   /** A record that is ready, such as one of an exchange that was found in the journal. */
   put(record: LoggedRecord): void {
-    const targets = this.#options.targets();
-    const settled = this.#closing(record.id, targets.length);
-    if (targets.length === 0) return;
-    const line = recordLine(record);
-    const key = recordKey(record);
-    for (const target of targets) target.deliver(line, settled, key);
+    this.#put(record, recordLine(record));
   }
 
   /** Finishes what waits until the signal aborts; the rest is counted as dropped. */
@@ -82,8 +77,8 @@ export class RecordWriter {
         if (this.#stopped || this.#begun.size >= AT_ONCE || performance.now() > turnEndsAt) break;
         if (this.#begun.has(facts)) continue;
         const made = this.#make(facts);
-        // Another thread is asked for patterns: the next record need not wait for its answer.
-        if (facts.rules.patterns.length === 0) await made;
+        // What another thread makes need not be waited for.
+        if (!RecordMaker.isApart(facts)) await made;
       }
       if (this.#begun.size > 0 && (this.#begun.size >= AT_ONCE || this.#begun.size === this.#waiting.size)) {
         await Promise.race(this.#begun.values());
@@ -113,10 +108,11 @@ export class RecordWriter {
         if (this.#takeOff(facts)) this.#close(facts.head.id);
         return;
       }
-      const record = await this.#options.maker.make(facts);
+      const line = await this.#options.maker.make(facts);
       // Taken off only now: what is being worked on when the log closes still has to be counted.
       if (!this.#takeOff(facts)) return;
-      this.put(record);
+      const { head, sequence } = facts;
+      this.#put({ id: head.id, ...present('sequence', sequence) }, line);
     } catch (error) {
       this.#options.metrics.watchFailed('record');
       this.#options.logger.error('Cannot make the record of an exchange: it is counted as dropped', {
@@ -125,6 +121,13 @@ export class RecordWriter {
       });
       if (this.#takeOff(facts)) this.#lose([facts], 'failed');
     }
+  }
+
+  #put(state: { readonly id: string; readonly sequence?: number }, line: Buffer): void {
+    const targets = this.#options.targets();
+    const settled = this.#closing(state.id, targets.length);
+    const key = recordKey(state);
+    for (const target of targets) target.deliver(line, settled, key);
   }
 
   /** @returns whether it still waited */

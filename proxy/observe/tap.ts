@@ -248,14 +248,14 @@ export class ExchangeTap implements Tap {
 
   #soFar(): FactsSoFar {
     const { endedAt: _, ...times } = this.#times;
-    const arrivals = this.#arrivals?.since(this.#head.receivedAt);
+    const arrivals = this.#arrivals?.soFar();
     return {
       ...this.#known(),
       attempts: [...this.#attempts],
       toolCalls: [...this.#toolCalls],
       requestBody: this.#requestBody.snapshot(),
       responseBody: this.#responseBody.snapshot(),
-      arrivals: { since: () => arrivals },
+      arrivals: { soFar: () => arrivals },
       times,
       status: times.deliveredAt === undefined ? 0 : (this.#answer?.status ?? 0),
     };

@@ -11,7 +11,7 @@ export type Entries = Readonly<Record<string, string>>;
 export const PRODUCT_ENTRIES: Entries = { operator: 'operator/main.ts', proxy: 'proxy/main.ts' };
 /** Programs of worker threads, which are started by their file's name beside the bundle. */
 export const PRODUCT_WORKERS: Entries = {
-  'redact-worker': 'proxy/log/redact/worker.ts',
+  'record-worker': 'proxy/log/making/worker.ts',
   'audit-worker': 'proxy/log/audit/worker.ts',
   'spool-worker': 'proxy/log/spool/worker.ts',
 };

@@ -74,7 +74,7 @@ test('bundle() gives each command and each worker a file of its own, and the sam
   for (const name of [
     'operator.mjs',
     'proxy.mjs',
-    'redact-worker.mjs',
+    'record-worker.mjs',
     'audit-worker.mjs',
     'audit-page.html',
     MAIN_FILE,

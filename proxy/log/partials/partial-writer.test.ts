@@ -4,6 +4,7 @@ import { BodyCapture, CaptureBudget } from '../capture.ts';
 import type { FactsSoFar } from '../exchange-facts.ts';
 import type { JournalMark } from '../journal.ts';
 import { buildRecord, type PartialRecord, RECORD_VERSION } from '../record.ts';
+import { recordLine } from '../record-line.ts';
 import { NO_RULES } from '../rules.ts';
 import type { Target } from '../targets/target.ts';
 import { PartialWriter, type PartialWriterOptions, type ProgressSource } from './partial-writer.ts';
@@ -28,7 +29,7 @@ function open(overrides: Partial<PartialWriterOptions> = {}) {
     close: () => Promise.resolve(),
   };
   const writer = new PartialWriter({
-    maker: { make: (facts) => Promise.resolve(recordOf(facts)) },
+    maker: { make: (facts) => Promise.resolve(lineOf(facts)) },
     states: { keep: (id) => Promise.resolve(note(`keep ${id}`)) },
     journal: { now: (mark: JournalMark) => note(`${mark.mark} ${mark.id} ${'sequence' in mark ? mark.sequence : ''}`) },
     metrics: { watchFailed: (part) => note(`failed ${part}`) },
@@ -45,10 +46,11 @@ function open(overrides: Partial<PartialWriterOptions> = {}) {
 
 const nothing = { facts: { bytes: 0, sha256: '', truncated: false }, form: 'none', content: '', redacted: 0 } as const;
 
-function recordOf(facts: FactsSoFar) {
+function lineOf(facts: FactsSoFar, more: Partial<PartialRecord> = {}): Buffer {
   const body = { draft: nothing, content: '' };
   const parts = { requestBody: body, responseBody: body, assembled: undefined, patternsReplaced: 0 };
-  return buildRecord(facts, { ...parts, model: facts.model, usage: facts.usage }, { hop: 'sidecar', workload: {} });
+  const all = { ...parts, model: facts.model, usage: facts.usage };
+  return recordLine({ ...buildRecord(facts, all, { hop: 'sidecar', workload: {} }), ...more });
 }
 
 /** A stream that has grown whenever it is looked at, unless told otherwise. */
@@ -115,7 +117,7 @@ describe('PartialWriter', () => {
         await go.promise;
       };
       const { writer, seen, until } = open({
-        ...(at === 'make' && { maker: { make: (facts) => wait().then(() => recordOf(facts)) } }),
+        ...(at === 'make' && { maker: { make: (facts) => wait().then(() => lineOf(facts)) } }),
         ...(at === 'keep' && { states: { keep: wait } }),
       });
       const progress = writer.begin(stream('a'));
@@ -154,7 +156,7 @@ describe('PartialWriter', () => {
           most = Math.max(most, ++making);
           await new Promise(setImmediate);
           making--;
-          return { ...recordOf(facts), agent: 'x'.repeat(1024 ** 2) };
+          return lineOf(facts, { agent: 'x'.repeat(1024 ** 2) });
         },
       },
       rest: async (ms) => {
@@ -176,7 +178,7 @@ describe('PartialWriter', () => {
   it('tells once that a record cannot be made, counts each, and goes on with the stream and the others', async () => {
     let made = 0;
     const { writer, seen, until } = open({
-      maker: { make: (facts) => (++made < 3 ? Promise.reject(new Error('broken')) : Promise.resolve(recordOf(facts))) },
+      maker: { make: (facts) => (++made < 3 ? Promise.reject(new Error('broken')) : Promise.resolve(lineOf(facts))) },
     });
     const progress = writer.begin(stream('a'));
     await until('deliver a');
@@ -193,7 +195,7 @@ describe('PartialWriter', () => {
         make: async (facts) => {
           reached.resolve();
           await go.promise;
-          return recordOf(facts);
+          return lineOf(facts);
         },
       },
     });

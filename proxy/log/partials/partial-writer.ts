@@ -10,7 +10,6 @@ import type { Logger } from '../logger.ts';
 import { recordKey } from '../record-key.ts';
 import type { RecordMaker } from '../record-maker.ts';
 import type { Target } from '../targets/target.ts';
-import { lineInTurns } from './line-in-turns.ts';
 import type { PartialStates } from './states.ts';
 
 /** A running stream. */
@@ -118,9 +117,8 @@ export class PartialWriter {
     if (answerBytes === running.recordedBytes) return 0;
     running.recordedBytes = answerBytes;
     try {
-      const record = await this.#options.maker.make({ ...source.soFar(), sequence: running.sequence });
+      const line = await this.#options.maker.make({ ...source.soFar(), sequence: running.sequence });
       if (this.#isOver(running)) return 0;
-      const line = await lineInTurns(record);
       await this.#options.states.keep(source.id, line);
       if (!this.#isOver(running)) this.#put(running, line);
       return line.length;

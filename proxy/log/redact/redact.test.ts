@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { REDACTED } from '../headers.ts';
 import { type JsonPath, redactJsonPaths } from './json-path.ts';
 import { replacePatterns } from './patterns.ts';
-import { PatternRedactor } from './redactor.ts';
 
 /** What redaction of parsed JSON gives: the oracle. */
 function oracle(value: unknown, path: JsonPath): unknown {
@@ -104,53 +103,5 @@ describe('replacePatterns()', () => {
 
   it('hides the whole text when a pattern does not compile', async () => {
     assert.deepEqual((await replacePatterns(['secret'], ['(?=x)'])).texts, [REDACTED]);
-  });
-});
-
-/** More than one message to the thread takes. */
-const NUMBERS = Array.from({ length: 9 }, (_, n) => n + 1);
-
-describe('PatternRedactor', () => {
-  it('redacts in its thread, in the order of tickets', async () => {
-    const failures: unknown[] = [];
-    const redactor = new PatternRedactor((error) => failures.push(error));
-    const results = await Promise.all(NUMBERS.map((n) => redactor.redact([`id-${n}${n}${n}`, `${n}`], ['[0-9]{3}'])));
-    assert.deepEqual(
-      results.map(({ texts }) => texts),
-      NUMBERS.map((n) => [`id-${REDACTED}`, `${n}`]),
-    );
-    await redactor.close();
-    assert.deepEqual(failures, []);
-  });
-
-  it('lets what follows closely gather for a while, until it is hurried', { timeout: 20_000 }, async (t) => {
-    t.mock.timers.enable({ apis: ['setTimeout'] });
-    t.mock.method(performance, 'now', () => 1_000);
-    const redactor = new PatternRedactor(assert.ifError);
-    await redactor.redact(['first'], ['x']);
-    let done = 0;
-    const gathered = Promise.all(['second', 'third'].map((text) => redactor.redact([text], ['x'])));
-    void gathered.then(() => done++);
-    t.mock.timers.tick(249);
-    // Longer than the thread takes for the answer that it was not asked for.
-    for (let turn = 0; turn < 1_000; turn++) await new Promise(setImmediate);
-    assert.equal(done, 0);
-    t.mock.timers.tick(1);
-    await gathered;
-    const last = redactor.redact(['last'], ['x']);
-    redactor.hurry();
-    await last;
-    await redactor.redact(['later'], ['x']);
-    await redactor.close();
-  });
-
-  it('finishes here what its thread can no longer do', async () => {
-    const failures: unknown[] = [];
-    const redactor = new PatternRedactor((error) => failures.push(error));
-    const pending = redactor.redact(['5555'], ['5+']);
-    await redactor.close();
-    assert.deepEqual((await pending).texts, [REDACTED]);
-    assert.deepEqual((await redactor.redact(['5'], ['5'])).texts, [REDACTED]);
-    assert.equal(failures.length, 1);
   });
 });

@@ -12,7 +12,7 @@ export interface AnswerReading {
   readonly usage: Usage | undefined;
 }
 
-const NOTHING: AnswerReading = { model: undefined, usage: undefined };
+export const NOTHING_READ: AnswerReading = { model: undefined, usage: undefined };
 
 /**
  * @param path of the client's request, without query
@@ -26,13 +26,13 @@ export function readAnswerBody(
   body: Buffer,
 ): AnswerReading {
   const type = headerValue(rawHeaders, 'content-type');
-  if (type === undefined) return NOTHING;
+  if (type === undefined) return NOTHING_READ;
   if (mediaType(type) === 'text/event-stream') {
     const scanner = scannerFor(dialect, path, ['content-type', type]);
     scanner.push(body);
     return { model: scanner.model, usage: scanner.usage };
   }
-  return bearsUsage(dialect, path) && mediaType(type).endsWith('json') ? readJson(dialect, body) : NOTHING;
+  return bearsUsage(dialect, path) && mediaType(type).endsWith('json') ? readJson(dialect, body) : NOTHING_READ;
 }
 
 /** Whether a plain answer's body has to be kept for its usage. */
@@ -48,12 +48,12 @@ function bearsUsage(dialect: Dialect, path: string): boolean {
 }
 
 function readJson(dialect: Dialect, body: Buffer): AnswerReading {
-  if (body.length > USAGE_BODY_BYTES) return NOTHING;
+  if (body.length > USAGE_BODY_BYTES) return NOTHING_READ;
   try {
     const { model, usage } = objectOf(JSON.parse(body.toString('utf8')));
     const read = dialect === 'anthropic' ? anthropicUsage(usage) : openaiUsage(usage);
     return { model: modelName(model), usage: laterUsage(undefined, read) };
   } catch {
-    return NOTHING;
+    return NOTHING_READ;
   }
 }
