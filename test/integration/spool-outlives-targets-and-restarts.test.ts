@@ -10,7 +10,7 @@ import { metricSum } from '../support/clients/records.ts';
 import { until } from '../support/cluster/wait.ts';
 import { type Receiver, startReceiver } from '../support/log-targets/receiver.ts';
 import { ProxyProcess, type Secrets } from '../support/proxy-process.ts';
-import { readSpool, spoolFile } from '../support/spool-file.ts';
+import { listedAsDropped, readSpool, spoolFile } from '../support/spool-file.ts';
 import {
   loggingSpec,
   NumberedLoad,
@@ -217,6 +217,10 @@ test('a full spool keeps who and when of the oldest, then drops the oldest, and 
   assert.deepEqual([seen, waiting], [60, 0]);
   assert.equal(delivered, receiver.stored.size);
   assert.deepEqual(dropped, { spool_full: 60 - delivered });
+  const listed = listedAsDropped(state).map(({ id }) => id);
+  // A sixteenth of so small a spool holds no more ids.
+  assert.equal(new Set(listed).size, Math.min(32, 60 - delivered));
+  assert.ok(!listed.some((id) => receiver.stored.has(id)));
   assert.deepEqual(numbersOf(receiver), upTo(60).slice(-delivered));
   const bodies = [...receiver.stored.values()].map(
     ({ request }) => (request as { body: { text?: string; truncated: boolean } }).body,

@@ -119,7 +119,7 @@ test('a record over which the thread ends every time, of memory or otherwise, is
     picky: { seen: 10, delivered: 9, waiting: 0, dropped: { failed: 1 } },
     good: { seen: 10, delivered: 10, waiting: 0, dropped: {} },
   });
-  assert.deepEqual(listedAsDropped(state), [{ target: 'picky', id: 'r4' }]);
+  assert.deepEqual(listedAsDropped(state), [{ target: 'picky', id: 'r4', reason: 'failed' }]);
   assert.deepEqual([told.get('picky delivered'), told.get('picky dropped_failed')], [9, 1]);
 });
 

@@ -27,12 +27,22 @@ export function readSpool(stateDirectory: string): Record<string, SpoolAccount> 
   }
 }
 
-/** The records that targets were not given, by id. */
-export function listedAsDropped(stateDirectory: string): { readonly target: string; readonly id: string }[] {
+export interface ListedRecord {
+  readonly target: string;
+  readonly id: string;
+  readonly reason: string;
+}
+
+/** The latest records that targets were not given, by id. */
+export function listedAsDropped(stateDirectory: string): ListedRecord[] {
   const db = new DatabaseSync(spoolFile(stateDirectory));
   try {
-    const rows = db.prepare('SELECT target, id FROM refused ORDER BY number').all();
-    return rows.map((row) => ({ target: String(row['target']), id: String(row['id']) }));
+    const rows = db.prepare('SELECT target, id, reason FROM dropped ORDER BY number').all();
+    return rows.map(({ target, id, reason }) => ({
+      target: String(target),
+      id: String(id),
+      reason: String(reason),
+    }));
   } finally {
     db.close();
   }

@@ -1,19 +1,27 @@
-/** The ledger's place in the database: one row a target, and the ids of refused records. */
+/** The ledger's place in the database: one row a target, and the ids of the latest dropped records. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { DROP_REASONS } from '../../observe/meters.ts';
-import { type Account, type Dropped, type Ledger, sumOf } from './ledger.ts';
+import { DROP_REASONS, type DropReason } from '../../observe/meters.ts';
+import { type Account, type Dropped, type DroppedRecord, type Ledger, sumOf } from './ledger.ts';
 import type { Parcel } from './messages.ts';
 import { numberOf } from './rows.ts';
 
 /** Removed targets whose counts are kept. */
 const RETIRED_ROWS = 64;
 
-export interface RefusedRecord {
+/** Consecutive records that a target does not get. */
+export interface DroppedSpan {
   readonly target: string;
-  readonly id: string;
+  readonly afterSeq: number;
+  readonly throughSeq: number;
   readonly atEpochMs: number;
-  readonly error: string;
+  readonly reason: DropReason;
 }
+
+/** Most dropped records whose ids are kept, */
+const LISTED_ROWS = 1000;
+/** and their part of the bytes that records may take, with what a row takes. */
+const LISTED_PART = 1 / 16;
+const LISTED_ROW_BYTES = 128;
 
 export class AccountRows {
   readonly #db: DatabaseSync;
@@ -21,6 +29,9 @@ export class AccountRows {
   readonly #elsewhere: (target: string) => number;
   readonly #upsert: StatementSync;
   readonly #hear: StatementSync;
+  readonly #list: StatementSync;
+  readonly #listSpan: StatementSync;
+  readonly #shortenList: StatementSync;
 
   constructor(db: DatabaseSync, ledger: Ledger, elsewhere: (target: string) => number) {
     this.#db = db;
@@ -36,6 +47,12 @@ export class AccountRows {
        ON CONFLICT (one) DO UPDATE SET run = excluded.run, number = excluded.number
        WHERE run <> excluded.run OR number < excluded.number`,
     );
+    this.#list = db.prepare('INSERT INTO dropped (target, id, at, reason, error) VALUES (?, ?, ?, ?, ?)');
+    this.#listSpan = db.prepare(
+      `INSERT INTO dropped (target, id, at, reason) SELECT ?1, id, ?2, ?3
+       FROM (SELECT seq, id FROM records WHERE seq > ?4 AND seq <= ?5 ORDER BY seq DESC LIMIT ?6) ORDER BY seq`,
+    );
+    this.#shortenList = db.prepare('DELETE FROM dropped WHERE number <= (SELECT max(number) FROM dropped) - ?');
     for (const { name, account } of readAccounts(db)) ledger.load(name, account);
   }
 
@@ -62,13 +79,25 @@ export class AccountRows {
     this.#db.prepare(`DELETE FROM targets WHERE name IN (${surplus})`).run(name, RETIRED_ROWS);
   }
 
-  /** @param keep how many of the latest are kept */
-  noteRefused({ target, id, atEpochMs, error }: RefusedRecord, keep: number): void {
-    const { lastInsertRowid } = this.#db
-      .prepare('INSERT INTO refused (target, id, at, error) VALUES (?, ?, ?, ?)')
-      .run(target, id, atEpochMs, error);
-    this.#db.prepare('DELETE FROM refused WHERE number <= ?').run(Number(lastInsertRowid) - keep);
+  /** @param spoolBytes what all records may take */
+  listDropped({ target, id, atEpochMs, reason, error }: DroppedRecord, spoolBytes: number): void {
+    this.#list.run(target, id, atEpochMs, reason, error);
+    this.#shorten(spoolBytes);
   }
+
+  /** The same of many; of more than are kept the latest. */
+  listSpan({ target, afterSeq, throughSeq, atEpochMs, reason }: DroppedSpan, spoolBytes: number): void {
+    this.#listSpan.run(target, atEpochMs, reason, afterSeq, throughSeq, mostListed(spoolBytes));
+    this.#shorten(spoolBytes);
+  }
+
+  #shorten(spoolBytes: number): void {
+    this.#shortenList.run(mostListed(spoolBytes));
+  }
+}
+
+function mostListed(spoolBytes: number): number {
+  return Math.min(LISTED_ROWS, Math.floor((spoolBytes * LISTED_PART) / LISTED_ROW_BYTES));
 }
 
 /** What a database says of each target, removed ones included. */

@@ -169,7 +169,7 @@ export class SpoolEngine {
     const batch = this.#storage?.batch(name, { records: 1, bytes: 0 });
     if (batch === undefined || batch.records[0]?.id !== id) return;
     this.#storage?.settle(name, batch, 'failed');
-    this.#storage?.noteRefused(name, id, 'The spool thread ended over it');
+    this.#storage?.listDropped({ target: name, id, reason: 'failed', error: 'The spool thread ended over it' });
     const message = 'The spool thread ended over a record again and again: it is dropped for this target';
     this.#log('error', message, { target: name, id });
   }
@@ -205,7 +205,7 @@ export class SpoolEngine {
   }
 
   #refused(name: string, id: string, problem: string): void {
-    this.#storage?.noteRefused(name, id, problem);
+    this.#storage?.listDropped({ target: name, id, reason: 'refused', error: problem });
     const served = this.#served.get(name);
     if (served === undefined || served.refusalTold) return;
     served.refusalTold = true;

@@ -12,6 +12,15 @@ export interface Account {
 
 const EMPTY: Account = { seen: 0, delivered: 0, dropped: {} };
 
+export interface DroppedRecord {
+  readonly target: string;
+  readonly id: string;
+  readonly atEpochMs: number;
+  readonly reason: DropReason;
+  /** What the target said of it. */
+  readonly error: string;
+}
+
 export class Ledger {
   /** Values are replaced, never changed: a copy of the map is all that undoing takes. */
   #accounts = new Map<string, Account>();

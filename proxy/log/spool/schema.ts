@@ -51,6 +51,23 @@ const MIGRATIONS: readonly string[] = [
     number INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Ids of the latest records that a target did not get.
+  CREATE TABLE dropped (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    target TEXT NOT NULL,
+    -- With its sequence.
+    id TEXT NOT NULL,
+    -- When it was dropped, in milliseconds since the epoch.
+    at INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    -- What the target said, if it was asked.
+    error TEXT NOT NULL DEFAULT ''
+  ) STRICT;
+  INSERT INTO dropped (target, id, at, reason, error)
+    SELECT target, id, at, 'refused', error FROM refused ORDER BY number;
+  DROP TABLE refused;
+  `,
 ];
 
 /**

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { DropReason } from '../../observe/meters.ts';
 import { failureOf } from '../own-database.ts';
-import type { Ledger } from './ledger.ts';
+import type { DroppedRecord, Ledger } from './ledger.ts';
 import type { Parcel } from './messages.ts';
 import { SPOOL_FILE, SPOOL_FOLDER } from './place.ts';
 import type { Extent, NewRecord, StoredRecord } from './rows.ts';
@@ -135,9 +135,9 @@ export class Storage {
     this.#tidyMemory();
   }
 
-  noteRefused(target: string, id: string, error: string): void {
+  listDropped(dropped: Omit<DroppedRecord, 'atEpochMs'>): void {
     const store = this.#disk ?? this.#held();
-    this.#guard(store, () => store.noteRefused(target, id, this.#services.now(), error));
+    this.#guard(store, () => store.listDropped({ ...dropped, atEpochMs: this.#services.now() }));
   }
 
   /** Drops what waited too long, removes what everybody took, and gives room back. @returns what is left to keep up */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { seeded } from '../../../test/support/clients/seeded.ts';
@@ -27,22 +28,21 @@ class Reopened {
   readonly path: string;
   readonly options: StoreOptions;
   ledger = new Ledger();
+  db: DatabaseSync;
   store: SpoolStore;
 
   constructor(path: string, options: StoreOptions) {
     this.path = path;
     this.options = options;
-    this.store = this.#open();
+    this.db = openDatabase(path);
+    this.store = new SpoolStore(this.db, options, this.ledger);
   }
 
   restart(): void {
     this.store.close();
     this.ledger = new Ledger();
-    this.store = this.#open();
-  }
-
-  #open(): SpoolStore {
-    return new SpoolStore(openDatabase(this.path), this.options, this.ledger);
+    this.db = openDatabase(this.path);
+    this.store = new SpoolStore(this.db, this.options, this.ledger);
   }
 }
 
@@ -53,6 +53,12 @@ function assertBalanced({ ledger, store }: Reopened, target: string): void {
     delivered + store.waiting(target).records + sumOf(dropped),
     `${target}: ${JSON.stringify(dropped)}`,
   );
+}
+
+/** Target, id, moment, reason and error of each dropped record, oldest first. */
+function listed({ db }: Reopened): unknown[][] {
+  const rows = db.prepare('SELECT target, id, at, reason, error FROM dropped ORDER BY number').all();
+  return rows.map((row) => Object.values(row));
 }
 
 describe('SpoolStore', () => {
@@ -298,14 +304,46 @@ describe('SpoolStore', () => {
     store.close();
   });
 
-  it('keeps the ids of the latest refused records', () => {
+  it('keeps the ids of the latest dropped records, with the reason, in a small part of its room', () => {
     const spool = open();
-    for (let n = 0; n < 1_010; n++) spool.store.noteRefused('a', `r${n}`, n, '400');
+    for (let n = 0; n < 1_010; n++) {
+      spool.store.listDropped({ target: 'a', id: `r${n}`, atEpochMs: n, reason: 'refused', error: '400' });
+    }
+    assert.deepEqual([listed(spool).length, listed(spool)[0]], [1_000, ['a', 'r10', 10, 'refused', '400']]);
+    spool.store.subscribe('a');
+    spool.store.subscribe('b');
+    spool.store.add([record('1'), record('2')], 5);
+    spool.store.settle('b', 1, 'delivered');
+    spool.store.options = { ...ROOMY, maxAgeMs: 10 };
+    spool.store.upkeep(20);
+    const expired = [
+      ['a', '1', 20, 'expired', ''],
+      ['a', '2', 20, 'expired', ''],
+      ['b', '2', 20, 'expired', ''],
+    ];
+    assert.deepEqual(listed(spool).slice(-4), [['a', 'r1009', 1009, 'refused', '400'], ...expired]);
+    spool.store.options = { ...ROOMY, maxBytes: 64 * 1024 };
+    spool.store.finish('b');
+    for (let n = 0; n < 300; n++) spool.store.add([record(`full${n}`, 9_000)], 30);
+    const { dropped } = spool.ledger.account('a');
+    assert.equal(listed(spool).length, 32);
+    const last = (dropped.spool_full ?? 0) - 1;
+    assert.deepEqual(listed(spool).at(-1), ['a', `full${last}`, 30, 'spool_full', '']);
+    assert.deepEqual(listed(spool)[0], ['a', `full${last - 31}`, 30, 'spool_full', '']);
     spool.store.close();
-    const db = openDatabase(spool.path);
-    const { count, first } = db.prepare('SELECT count(*) AS count, min(at) AS first FROM refused').get() ?? {};
-    db.close();
-    assert.deepEqual([count, first], [1_000, 10]);
+  });
+
+  it('keeps the ids of refused records that an older version wrote down', () => {
+    const spool = open();
+    spool.db.exec(`DROP TABLE dropped; PRAGMA user_version = 2;
+      CREATE TABLE refused (number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT, id TEXT, at INTEGER, error TEXT);
+      INSERT INTO refused (target, id, at, error) VALUES ('a', '1', 7, '413'), ('b', '2', 8, '400')`);
+    spool.restart();
+    assert.deepEqual(listed(spool), [
+      ['a', '1', 7, 'refused', '413'],
+      ['b', '2', 8, 'refused', '400'],
+    ]);
+    spool.store.close();
   });
 
   it('gives the room of delivered records back to the file system', () => {

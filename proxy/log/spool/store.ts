@@ -6,7 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { DropReason } from '../../observe/meters.ts';
 import { rollBack } from '../own-database.ts';
 import { AccountRows } from './account-rows.ts';
-import { type Ledger, sumOf } from './ledger.ts';
+import { type DroppedRecord, type Ledger, sumOf } from './ledger.ts';
 import type { Parcel } from './messages.ts';
 import { type Extent, type NewRecord, RecordRows, type RowFacts, rowBytes, type StoredRecord } from './rows.ts';
 import { lessened, NOTHING, type Subscription, waitingFor } from './subscription.ts';
@@ -22,7 +22,6 @@ export interface StoreOptions {
 
 /** Rows that one transaction of the upkeep handles at most: none shall keep new records waiting. */
 const UPKEEP_ROWS = 500;
-const REFUSED_ROWS = 1000;
 /** Free pages that stay while records come in: they are about to be used again. */
 const BUSY_PAGES = 2048;
 
@@ -114,7 +113,7 @@ export class SpoolStore {
       for (const record of records) {
         if (this.#rows.has(record.id)) continue;
         for (const older of this.#rows.olderStates(record.id)) this.#supersede(older);
-        this.#makeRoom(rowBytes(record.json.byteLength));
+        this.#makeRoom(rowBytes(record.json.byteLength), atEpochMs);
         this.#rows.insert(record, atEpochMs);
         const bytes = record.json.byteLength;
         for (const [name, { waiting, ...rest }] of this.#subscriptions) {
@@ -147,9 +146,9 @@ export class SpoolStore {
     this.#transaction(() => {});
   }
 
-  /** Keeps the id of a record that a target refused. */
-  noteRefused(target: string, id: string, atEpochMs: number, error: string): void {
-    this.#transaction(() => this.#accounts.noteRefused({ target, id, atEpochMs, error }, REFUSED_ROWS));
+  /** Keeps the id of a record that a target does not get. */
+  listDropped(dropped: DroppedRecord): void {
+    this.#transaction(() => this.#accounts.listDropped(dropped, this.options.maxBytes));
   }
 
   /**
@@ -167,7 +166,7 @@ export class SpoolStore {
     const known = removable();
     if (expired === undefined && known.length === 0) return [];
     return this.#transaction(() => {
-      if (expired !== undefined) this.#dropThrough(expired, 'expired');
+      if (expired !== undefined) this.#dropThrough(expired, 'expired', nowEpochMs);
       const removed = expired === undefined ? known : removable();
       for (const row of removed) this.#remove(row);
       return removed.map(({ id }) => id);
@@ -216,18 +215,22 @@ export class SpoolStore {
     this.#set(target, lessened({ ...known, cursor: Math.max(known.cursor, through) }, { records, bytes }));
   }
 
-  #dropThrough(seq: number, reason: DropReason): void {
-    for (const name of this.#subscriptions.keys()) this.#settle(name, seq, reason);
+  #dropThrough(seq: number, reason: DropReason, atEpochMs: number): void {
+    for (const [target, { cursor, end = seq }] of this.#subscriptions) {
+      const span = { afterSeq: cursor, throughSeq: Math.min(seq, end) };
+      this.#accounts.listSpan({ target, ...span, atEpochMs, reason }, this.options.maxBytes);
+      this.#settle(target, seq, reason);
+    }
   }
 
   /** Policy of a full spool: first what everybody took, then the oldest bodies, then the oldest records. */
-  #makeRoom(bytes: number): void {
+  #makeRoom(bytes: number, atEpochMs: number): void {
     while (this.#rows.takenBytes + bytes > this.options.maxBytes) {
       const [oldest] = this.#rows.facts(0, 1);
       if (oldest === undefined) return;
       if (oldest.seq > this.#settledThrough()) {
         if (this.#strip()) continue;
-        this.#dropThrough(oldest.seq, 'spool_full');
+        this.#dropThrough(oldest.seq, 'spool_full', atEpochMs);
       }
       this.#remove(oldest);
     }
