@@ -26,8 +26,8 @@ export interface WriterOptions {
 const WAITING_LIMIT = 10_000;
 /** So long a turn of the event loop may take for records before streams have their turn again. */
 const TURN_MS = 1;
-/** Records that may be in the hands of the thread that makes them. */
-const AT_ONCE = 32;
+/** Records that may be in the hands of the thread that makes them; on a busy core it takes a while for each message. */
+const AT_ONCE = 256;
 
 export class RecordWriter {
   readonly #options: WriterOptions;

@@ -22,8 +22,8 @@ const WORKER_URL = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './
 
 /** What comes so soon after others that left gathers for the next message: each message wakes two threads. */
 const GATHER_MS = 250;
-/** With so many under way nobody waits for more. Half of what the writer has in hand, so that it never comes to a stop. */
-const MOST_UNDER_WAY = 16;
+/** So many leave at once: far fewer than the writer has in hand, so that it never comes to a stop. */
+const MOST_GATHERED = 16;
 /** Bodies are copied for a message, which streams wait for: this takes some 0.1 ms. */
 const MOST_GATHERED_BYTES = 1024 ** 2;
 
@@ -72,7 +72,7 @@ export class MakerThread {
   }
 
   #isEnough(): boolean {
-    return this.#hurried || this.#tickets.size >= MOST_UNDER_WAY || this.#gatheredBytes >= MOST_GATHERED_BYTES;
+    return this.#hurried || this.#gathered.size >= MOST_GATHERED || this.#gatheredBytes >= MOST_GATHERED_BYTES;
   }
 
   #post(): void {
