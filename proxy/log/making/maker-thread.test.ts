@@ -12,7 +12,6 @@ import { MakerThread } from './maker-thread.ts';
 const IDENTITY = { hop: 'sidecar', workload: { pod: 'p' } } as const;
 const DIGITS = ['[0-9]{3}'];
 const ended = { end: { kind: 'complete' } } as const;
-/** Moments in whole numbers: those of a real exchange are not the same twice. */
 const plain = { upstream: 'u', upstreamDialect: 'anthropic', status: 200 } as const;
 const JSON_ANSWER = JSON.stringify({
   model: 'told',
@@ -23,6 +22,17 @@ const JSON_ANSWER = JSON.stringify({
 function open(): { thread: MakerThread; failures: unknown[] } {
   const failures: unknown[] = [];
   return { thread: new MakerThread({ identity: IDENTITY, onFailure: (error) => failures.push(error) }), failures };
+}
+
+/** Where the clock is mocked no test's own timeout is heard: what does not come shall fail, not hang. */
+async function soon(coming: Promise<unknown>): Promise<void> {
+  const endNs = process.hrtime.bigint() + 5_000_000_000n;
+  let isHere = false;
+  void coming.then(() => {
+    isHere = true;
+  });
+  while (!isHere && process.hrtime.bigint() < endNs) await new Promise(setImmediate);
+  assert.ok(isHere, 'still waiting');
 }
 
 function recordOf(line: Buffer): LoggedRecord {
@@ -94,7 +104,9 @@ describe('MakerThread', () => {
     t.mock.timers.tick(1);
     await gathered;
     // Bodies are copied for a message: not too much of them at once.
-    await thread.make(factsOf('', DIGITS, { ...ended, responseBody: captured(['z'.repeat(1024 ** 2)]) }));
+    await soon(thread.make(factsOf('', DIGITS, { ...ended, responseBody: captured(['z'.repeat(1024 ** 2)]) })));
+    // Nor too many of them.
+    await soon(Promise.all(Array.from({ length: 16 }, () => thread.make(facts))));
     const last = thread.make(facts);
     thread.hurry();
     await last;

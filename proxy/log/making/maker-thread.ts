@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { FactsSoFar } from '../exchange-facts.ts';
 import type { RecordIdentity } from '../record.ts';
 import { type MadeLine, makeLine } from './make-line.ts';
-import { type MakerAnswer, type MakerData, type MakerReply, packedBytes, packJobs } from './messages.ts';
+import { type MakerAnswer, type MakerReply, packedBytes, packJobs } from './messages.ts';
 
 interface Ticket {
   readonly facts: FactsSoFar;
@@ -104,8 +104,7 @@ export class MakerThread {
 
   #started(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const workerData: MakerData = this.#options.identity;
-    const worker = new Worker(WORKER_URL, { workerData });
+    const worker = new Worker(WORKER_URL, { workerData: this.#options.identity });
     worker.unref();
     worker.on('message', (reply: MakerReply) => {
       const answers = reply.values();

@@ -5,9 +5,6 @@ import type { CapturedBody } from '../capture.ts';
 import type { FactsSoFar } from '../exchange-facts.ts';
 import type { ReadTokens } from './make-line.ts';
 
-/** Everything that lives as long as the thread. */
-export type { RecordIdentity as MakerData } from '../record.ts';
-
 export interface MakerRequest {
   readonly jobs: readonly MakerJob[];
   /** The bodies of all of them. */

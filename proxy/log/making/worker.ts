@@ -3,12 +3,13 @@
  * found, and no stream shall wait for that, nor for the garbage of what is made.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { RecordIdentity } from '../record.ts';
 import { standBack } from '../stand-back.ts';
 import { makeLine } from './make-line.ts';
-import { type MakerAnswer, type MakerData, type MakerRequest, unpackJob } from './messages.ts';
+import { type MakerAnswer, type MakerRequest, unpackJob } from './messages.ts';
 
 standBack();
-const identity = workerData as MakerData;
+const identity = workerData as RecordIdentity;
 parentPort?.on('message', ({ jobs, bytes }: MakerRequest) => {
   void Promise.all(jobs.map((job) => answer(job, bytes))).then((reply) => {
     const lines = reply.flatMap((each) => (each.kind === 'made' ? [each.line.buffer] : []));
