@@ -6,6 +6,7 @@ import type { Dialect } from '#contract/dialect.ts';
 import { Interruption, ProxyError, type ProxyErrorKind } from '../errors.ts';
 import { headerValue } from '../listen/raw-headers.ts';
 import { AnswerBody } from '../stream/answer-body.ts';
+import { codeAndWayOut, errorCode } from '../unreachable.ts';
 import type { ChunkReads, ChunkSink, Following } from '../upstream/chunk-reads.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
 
@@ -215,8 +216,9 @@ class Attempt implements Dispatcher.DispatchHandler, ChunkSink {
     if (error instanceof ProxyError || error instanceof Interruption) return error;
     const code = errorCode(error);
     if (code === 'UND_ERR_CONNECT_TIMEOUT') return this.#timeout('connect', this.#upstream.timeouts.connectMs);
+    const way = this.#upstream.proxyUrl === undefined ? '' : ' through its egress proxy';
     return this.#phase === 'connect'
-      ? this.#failure('connect_failed', `cannot be reached: ${code}`, error)
+      ? this.#failure('connect_failed', `cannot be reached${way}: ${codeAndWayOut(code)}`, error)
       : this.#failure('upstream_broke', `closed the connection before it answered: ${code}`, error);
   }
 
@@ -228,16 +230,6 @@ class Attempt implements Dispatcher.DispatchHandler, ChunkSink {
     const facts = { upstream: this.#upstream.name, ...(cause !== undefined && { cause }) };
     return new ProxyError(kind, `Upstream "${this.#upstream.name}" ${what}`, facts);
   }
-}
-
-/** A code such as ECONNREFUSED, for people; never the message, which may quote what was sent. */
-export function errorCode(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  const { code, cause, errors } = error as Error & { code?: unknown; errors?: unknown };
-  if (typeof code === 'string' && code !== 'UND_ERR_SOCKET') return code;
-  if (cause instanceof Error) return errorCode(cause);
-  if (Array.isArray(errors) && errors[0] instanceof Error) return errorCode(errors[0]);
-  return typeof code === 'string' ? 'socket closed' : error.name;
 }
 
 /** HTTP/1 gives buffers in the order of the wire. */

@@ -5,7 +5,8 @@
 import type { Dialect } from '#contract/dialect.ts';
 import type { Verdict } from '../exchange.ts';
 import type { StreamScanner } from '../stream/scan.ts';
-import { errorCode, type UpstreamAnswer } from './attempt.ts';
+import { errorCode } from '../unreachable.ts';
+import type { UpstreamAnswer } from './attempt.ts';
 
 /** Longest that opening events are held: a slow model must not look like a dead one. */
 export const MAX_HOLD_MS = 10_000;

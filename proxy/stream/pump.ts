@@ -1,8 +1,9 @@
 /** Upstream → client: each chunk as it arrives, with backpressure and no buffer of ours. Ends exactly once, with a StreamEnd. */
 import type { Transform } from 'node:stream';
-import { errorCode, type UpstreamAnswer } from '../dispatch/attempt.ts';
+import type { UpstreamAnswer } from '../dispatch/attempt.ts';
 import { Interruption } from '../errors.ts';
 import type { Tap } from '../exchange.ts';
+import { errorCode } from '../unreachable.ts';
 import type { BodySink } from './answer-body.ts';
 import type { StreamEnd } from './end.ts';
 import type { ClientAnswer } from './framing.ts';

@@ -1,6 +1,6 @@
 /** A tool behind plain HTTP: POST of name and arguments, the body of the answer is the result. */
 import type { HttpTool } from '#contract/compiled-tool-loop.ts';
-import { errorCode } from '../dispatch/attempt.ts';
+import { errorCode } from '../unreachable.ts';
 import { readBounded } from './bounded-body.ts';
 import { credentialHeaders } from './credential.ts';
 import { type Json, type Tool, type ToolResult, textResult } from './tool.ts';

@@ -1,4 +1,5 @@
 /** Why an MCP server could not be asked: what its library threw -> words of ours, and what to do. Nothing that the server said is repeated. */
+import { isUntrusted, wayOut } from '../unreachable.ts';
 import { membersOf } from './tool.ts';
 
 /** Values of a metric's label. */
@@ -45,7 +46,7 @@ export function mcpFailure(error: unknown): McpFailure {
   // The library wraps what fetch threw; what it says of itself alone is about the protocol.
   const isFetch = chain.some((each) => each.name === 'TypeError');
   if (isFetch)
-    return { kind: 'unreachable', reason: 'no connection', wayOut: 'Correct the host and the port in its url.' };
+    return { kind: 'unreachable', reason: 'no connection', wayOut: 'Correct the host and the port of its address.' };
   return { kind: 'no_mcp', reason: chain.at(-1)?.name ?? 'unknown', wayOut: OTHER_URL };
 }
 
@@ -68,11 +69,10 @@ function isNetworkCode(code: string): boolean {
 }
 
 function afterCode(code: string): string {
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return 'Correct the host in its url, or make the Service of that name.';
-  if (/SSL|TLS|CERT|UNABLE_TO/.test(code))
-    return 'Correct the scheme in its url, or give the server a certificate of a public authority.';
-  return 'Start it, or correct the port in its url.';
+  // No authority can be named for a tool's server.
+  if (isUntrusted(code)) return 'Give the server a certificate of a public authority.';
+  const way = wayOut(code) ?? 'start it, or correct the port of its address';
+  return `${way.charAt(0).toUpperCase()}${way.slice(1)}.`;
 }
 
 function afterStatus(status: number): string {

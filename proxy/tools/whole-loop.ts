@@ -1,10 +1,10 @@
 /** The loop for a client that waits for a whole answer: turn after turn, then one body. */
 import type { Dialect } from '#contract/dialect.ts';
 import type { UpstreamAnswer } from '../dispatch/attempt.ts';
-import { errorCode } from '../dispatch/attempt.ts';
 import { ProxyError } from '../errors.ts';
 import { filterHeaders } from '../listen/raw-headers.ts';
 import { AnswerBody } from '../stream/answer-body.ts';
+import { errorCode } from '../unreachable.ts';
 import type { FinishedTurn, IsOurs, LoopDialect, WholeTurn } from './dialect.ts';
 import { readWhole } from './read-turn.ts';
 import { LoopLimit, type Rounds } from './rounds.ts';

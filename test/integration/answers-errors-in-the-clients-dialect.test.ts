@@ -39,7 +39,11 @@ test('an anthropic client gets its error envelope', async () => {
   assert.deepEqual([answer.status, answer.headers['sluice-error']], [502, 'connect_failed']);
   assert.deepEqual(json, {
     type: 'error',
-    error: { type: 'api_error', message: 'Sluice: Upstream "nowhere" cannot be reached: ECONNREFUSED' },
+    error: {
+      type: 'api_error',
+      message:
+        'Sluice: Upstream "nowhere" cannot be reached: ECONNREFUSED; start it, or correct the port of its address',
+    },
     request_id: answer.headers['request-id'],
   });
   assert.equal(end, 'no_answer connect_failed');

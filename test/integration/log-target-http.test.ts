@@ -155,7 +155,10 @@ test('http target: a receiver that is down is an error that names it, and no mor
   const sink = await opened(t, down);
   const error = await sink.write(sampleRecords(1), never).then(unexpected, (reason: Error) => reason);
   assert.equal(error.constructor, Error);
-  assert.equal(error.message, `Cannot reach "${new URL(down.url).origin}": ECONNREFUSED`);
+  assert.equal(
+    error.message,
+    `Cannot reach "${new URL(down.url).origin}": ECONNREFUSED; start it, or correct the port of its address`,
+  );
   const up = await startReceiver(t, { port: Number(new URL(down.url).port) });
   await sink.write(sampleRecords(1), never);
   assert.equal(up.stored.size, 1);

@@ -87,7 +87,7 @@ for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const) {
       await refusal((await opened(t, topic, secure)).write(sampleRecords(1), never)),
       await refusal((await opened(t, topic, { ...secure, caFile: 'ca' }, wrong)).write(sampleRecords(1), never)),
     ];
-    assert.match(errors[0]?.message ?? '', /Cannot write to Kafka: DEPTH_ZERO_SELF_SIGNED_CERT/);
+    assert.match(errors[0]?.message ?? '', /Cannot write to Kafka: DEPTH_ZERO_SELF_SIGNED_CERT; name the authority/);
     assert.match(errors[1]?.message ?? '', /check user name and password in the Secret/);
     for (const error of errors) assert.ok(!inspect(error, { depth: 9, showHidden: true }).includes('canary'));
   });

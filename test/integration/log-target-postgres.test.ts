@@ -263,7 +263,7 @@ test(
     assert.equal(error.constructor, Error);
     assert.equal(
       (await refusal(sink.write(sampleRecords(1, 1), never))).message,
-      'Cannot reach PostgreSQL: ECONNREFUSED',
+      'Cannot reach PostgreSQL: ECONNREFUSED; start it, or correct the port of its address',
     );
     await server.start();
     await sink.write(sampleRecords(1, 1), never);

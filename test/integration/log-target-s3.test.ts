@@ -112,7 +112,10 @@ test(
     await assert.rejects(impatient.write(sampleRecords(1), never), /within the target's timeout of 50 ms/);
     await own.stop();
     const error = await refusal(sink.write(sampleRecords(1), never));
-    assert.equal(error.message, `Cannot reach "${own.endpoint}": ECONNREFUSED`);
+    assert.equal(
+      error.message,
+      `Cannot reach "${own.endpoint}": ECONNREFUSED; start it, or correct the port of its address`,
+    );
   },
 );
 

@@ -104,7 +104,9 @@ test('a named authority is trusted, and an unknown one refused before any byte o
   await exchange.endChunks();
   assert.equal((await client.answer()).body.toString(), STOP);
   client.write(messagesRequest('{"model":"unknown"}'));
-  await client.until((text) => text.includes('cannot be reached: DEPTH_ZERO_SELF_SIGNED_CERT'));
+  await client.until((text) =>
+    text.includes('cannot be reached: DEPTH_ZERO_SELF_SIGNED_CERT; name the authority that signed'),
+  );
   assert.equal(upstream.waiting, 0);
   client.destroy();
 });
@@ -173,7 +175,10 @@ test('an egress proxy that refuses is a failed connect, and its password is nowh
   const client = await ask('any');
   const answer = await client.answer();
   assert.equal(answer.status, 502);
-  assert.match(answer.body.toString(), /cannot be reached: EGRESS_PROXY_407/);
+  assert.match(
+    answer.body.toString(),
+    /cannot be reached through its egress proxy: EGRESS_PROXY_407; put user and password that it takes/,
+  );
   assert.doesNotMatch(proxy.output, /p%40ss|p@ss/);
   client.destroy();
   refusing.close();

@@ -1,6 +1,7 @@
 /** The HTTP client of the network targets: one request at a time over one kept connection, with a limit on the whole of it. */
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
+import { codeAndWayOut } from '../../unreachable.ts';
 
 export interface HttpRequest {
   readonly method: 'POST' | 'PUT';
@@ -65,7 +66,7 @@ export class HttpClient {
       if (limit.aborted)
         throw new Error(`Got no answer from "${this.origin}" within the target's timeout of ${this.#timeoutMs} ms`);
       // Codes only: a message may quote what was sent.
-      throw new Error(`Cannot reach "${this.origin}": ${codeOf(error)}`);
+      throw new Error(`Cannot reach "${this.origin}": ${codeAndWayOut(codeOf(error))}`);
     }
   }
 

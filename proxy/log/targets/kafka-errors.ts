@@ -1,4 +1,5 @@
 /** Errors of the Kafka client -> what the spool is told. Names of Kafka's error codes are passed on, messages are not. */
+import { wayOut } from '../../unreachable.ts';
 import { RefusedError } from './sink.ts';
 
 /** Codes (kafka.apache.org/protocol, error codes) that speak of the content. */
@@ -21,7 +22,7 @@ export function explainKafka(error: unknown): Error {
   if (refused !== undefined) return new RefusedError(`Kafka refused the records with ${refused}`);
   // The innermost says most: the others tell that something failed.
   const code = codes.find((each) => each in ADVICE) ?? codes.at(-1) ?? 'the connection broke';
-  const advice = ADVICE[code];
+  const advice = ADVICE[code] ?? wayOut(code);
   return new Error(`Cannot write to Kafka: ${code}${advice === undefined ? '' : `; ${advice}`}`);
 }
 

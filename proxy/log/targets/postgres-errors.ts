@@ -1,4 +1,5 @@
 /** Errors of PostgreSQL and of the way there -> what the spool is told. Server messages may quote records: only codes are passed on. */
+import { codeAndWayOut } from '../../unreachable.ts';
 import { RefusedError } from './sink.ts';
 
 /** Classes of SQLSTATE that speak of the content: data, constraints, limits of a row. */
@@ -26,7 +27,7 @@ export function sqlState(error: unknown): string | undefined {
 export function explain(error: unknown): Error {
   if (error instanceof PostgresSetupError) return error;
   const state = sqlState(error);
-  if (state === undefined) return new Error(`Cannot reach PostgreSQL: ${reasonOf(error)}`);
+  if (state === undefined) return new Error(`Cannot reach PostgreSQL: ${codeAndWayOut(reasonOf(error))}`);
   if (REFUSED.test(state)) return new RefusedError(`PostgreSQL refused the records with SQLSTATE ${state}`);
   const advice = ADVICE[state];
   return new Error(`Cannot write to PostgreSQL: SQLSTATE ${state}${advice === undefined ? '' : `, ${advice}`}`);
