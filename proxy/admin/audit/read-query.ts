@@ -1,12 +1,13 @@
 /** The parameters of /gateway/audit → what is asked for, or what is wrong with them. */
 import { STREAM_ENDS } from '#contract/stream-end.ts';
-import type { AuditQuery } from '../../log/audit/messages.ts';
+import { type AuditQuery, RUNNING } from '../../log/audit/messages.ts';
 
 const MOST_LENGTH = 512;
 const MOST_HITS = 200;
 const DEFAULT_HITS = 50;
 const MOST_EXPORTED = 100_000;
 const DEFAULT_EXPORTED = 1_000;
+const ENDS: readonly string[] = [...STREAM_ENDS, RUNNING];
 const PARAMETERS = ['q', 'from', 'to', 'route', 'model', 'end', 'agent', 'id', 'limit', 'cursor'] as const;
 type Parameter = (typeof PARAMETERS)[number];
 
@@ -27,8 +28,7 @@ export function readQuery(search: URLSearchParams, whole: boolean): AuditQuery |
   const before = readWhole('cursor', get('cursor'), Number.MAX_SAFE_INTEGER);
   for (const read of [from, to, limit, before]) if (typeof read === 'string') return read;
   const end = get('end');
-  if (end !== undefined && !STREAM_ENDS.some((known) => known === end))
-    return `Use one of ${STREAM_ENDS.join(', ')} for end`;
+  if (end !== undefined && !ENDS.includes(end)) return `Use one of ${ENDS.join(', ')} for end`;
   const filter = {
     text: get('q'),
     fromEpochMs: from,

@@ -2,6 +2,9 @@
 import type { CompiledAudit } from '#contract/compiled.ts';
 import type { Turn } from './conversation.ts';
 
+/** The `end` to ask for where a record has none: of a stream that was still running. */
+export const RUNNING = 'running';
+
 /** Which records are looked for; what is absent matches all. */
 export interface AuditFilter {
   /** Words, "phrases" and begin* of words; all must be there. */
@@ -12,6 +15,7 @@ export interface AuditFilter {
   readonly route?: string;
   /** The model asked for, sent or answered; * stands for any characters. */
   readonly model?: string;
+  /** One of STREAM_ENDS, or RUNNING. */
   readonly end?: string;
   readonly agent?: string;
   /** Of the record or the exchange. */

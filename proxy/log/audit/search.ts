@@ -1,7 +1,14 @@
 /** One page of a search, newest first. It stops after some time even where little was found, so that adding never waits long. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { matchText } from './match-text.ts';
-import type { AuditFilter, AuditHit, AuditPage, AuditQuery, SnippetPart } from './messages.ts';
+import {
+  type AuditFilter,
+  type AuditHit,
+  type AuditPage,
+  type AuditQuery,
+  RUNNING,
+  type SnippetPart,
+} from './messages.ts';
 import { jsonOf, MATCH_BEGINS, MATCH_ENDS, type RowFacts } from './row.ts';
 
 /** How long one page may be searched for; the next one goes on from there. */
@@ -85,7 +92,7 @@ function matches(filter: AuditFilter, facts: RowFacts, atEpochMs: number): boole
   if (fromEpochMs !== undefined && atEpochMs < fromEpochMs) return false;
   if (toEpochMs !== undefined && atEpochMs >= toEpochMs) return false;
   if (route !== undefined && facts.route !== route) return false;
-  if (end !== undefined && facts.end !== end) return false;
+  if (end !== undefined && (facts.end ?? RUNNING) !== end) return false;
   if (agent !== undefined && facts.agent !== agent) return false;
   return model === undefined || facts.models.some((name) => isLike(name, model));
 }

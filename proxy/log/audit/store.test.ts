@@ -110,10 +110,12 @@ test('store: a running stream is one record, found by what it said by now, in it
   const [running] = store.search.page({ filter: { text: 'dives' }, limit: 9, whole: false }).hits;
   assert.deepEqual([running?.id, running !== undefined && 'end' in running], ['a', false]);
   assert.deepEqual(found(store, { end: 'undefined' }), []);
+  assert.deepEqual(found(store, { end: 'running' }), ['a']);
   store.add([said('heron dives deep', { sequence: 3, end: 'complete' })]);
   store.add([said('heron late', { sequence: 2, partial: true }), said('again', { sequence: 3, end: 'complete' })]);
   assert.deepEqual(found(store, { text: 'heron' }), ['a']);
   assert.deepEqual(found(store, { text: 'late' }), []);
+  assert.deepEqual(found(store, { end: 'running' }), []);
   assert.deepEqual(found(store, { text: 'deep', end: 'complete' }), ['a']);
   assert.match(store.search.whole('a-x') ?? '', /"sequence":3/);
   assert.equal(store.state().records, 2);
