@@ -216,9 +216,9 @@ class Attempt implements Dispatcher.DispatchHandler, ChunkSink {
     if (error instanceof ProxyError || error instanceof Interruption) return error;
     const code = errorCode(error);
     if (code === 'UND_ERR_CONNECT_TIMEOUT') return this.#timeout('connect', this.#upstream.timeouts.connectMs);
-    const way = this.#upstream.proxyUrl === undefined ? '' : ' through its egress proxy';
+    const through = this.#upstream.proxyUrl === undefined ? '' : ' through its egress proxy';
     return this.#phase === 'connect'
-      ? this.#failure('connect_failed', `cannot be reached${way}: ${codeAndWayOut(code)}`, error)
+      ? this.#failure('connect_failed', `cannot be reached${through}: ${codeAndWayOut(code)}`, error)
       : this.#failure('upstream_broke', `closed the connection before it answered: ${code}`, error);
   }
 
