@@ -15,17 +15,19 @@ export function escapeLength(text: string, at: number, end: number): number {
 
 /** @returns the string between `start` and `end` with its escapes undone */
 export function unescaped(text: string, start: number, end: number): string {
-  let slash = text.indexOf('\\', start);
-  if (slash === -1 || slash >= end) return text.slice(start, end);
+  // Of the string alone: a search through the text behind it, for each of its strings, takes the square of its length.
+  const raw = text.slice(start, end);
+  let slash = raw.indexOf('\\');
+  if (slash === -1) return raw;
   const parts: string[] = [];
-  let from = start;
-  while (slash !== -1 && slash < end) {
-    const next = slash + escapeLength(text, slash, end);
-    parts.push(text.slice(from, slash), meaning(text.slice(slash, next)));
+  let from = 0;
+  while (slash !== -1) {
+    const next = slash + escapeLength(raw, slash, raw.length);
+    parts.push(raw.slice(from, slash), meaning(raw.slice(slash, next)));
     from = next;
-    slash = text.indexOf('\\', from);
+    slash = raw.indexOf('\\', from);
   }
-  parts.push(text.slice(from, end));
+  parts.push(raw.slice(from));
   return parts.join('');
 }
 
