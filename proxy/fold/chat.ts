@@ -1,14 +1,14 @@
 /** Folds a stream of OpenAI's Chat Completions. */
 import type { JsonObject, JsonValue } from '../translate/translator.ts';
 import { elementsOf, filled, isObject, membersOf } from '../translate/wire/json.ts';
-import { eventOf, type Folder } from './folder.ts';
+import { eventOf, type GrowingFolder } from './folder.ts';
 import { MergedObject } from './merged.ts';
 
-export function foldChat(): Folder {
+export function foldChat(): GrowingFolder {
   return new ChatFolder();
 }
 
-class ChatFolder implements Folder {
+class ChatFolder implements GrowingFolder {
   /** What all chunks say of the answer, the last word of each. */
   readonly #head = new Map<string, JsonValue>();
   readonly #choices = new Map<number, ChoiceFolder>();
@@ -43,6 +43,12 @@ class ChatFolder implements Folder {
     };
   }
 
+  growing({ choices, error }: JsonObject): string | undefined {
+    const [choice, ...others] = elementsOf(choices);
+    if (!isObject(choice) || others.length > 0 || (error ?? null) !== null) return undefined;
+    return this.#choices.get(indexOf(choice))?.growing(choice);
+  }
+
   #chunk(chunk: JsonObject): void {
     this.#begun = true;
     for (const [name, value] of Object.entries(chunk)) {
@@ -54,7 +60,7 @@ class ChatFolder implements Folder {
   }
 
   #choice(choice: JsonObject): void {
-    const index = typeof choice['index'] === 'number' ? choice['index'] : 0;
+    const index = indexOf(choice);
     const folder = this.#choices.get(index) ?? new ChoiceFolder();
     this.#choices.set(index, folder);
     folder.add(choice);
@@ -85,6 +91,12 @@ class ChoiceFolder {
     for (const [name, value] of Object.entries(others)) this.#others.set(name, value);
   }
 
+  growing({ delta, logprobs }: JsonObject): string | undefined {
+    if (!isObject(delta) || isObject(logprobs)) return undefined;
+    const [name = '', ...others] = this.#message.growth(delta);
+    return others.length === 0 ? filled(name) : undefined;
+  }
+
   result(index: number): JsonObject {
     const message = this.#message.value();
     return {
@@ -101,6 +113,10 @@ class ChoiceFolder {
       finish_reason: this.#finish ?? null,
     };
   }
+}
+
+function indexOf({ index }: JsonObject): number {
+  return typeof index === 'number' ? index : 0;
 }
 
 /** Only deltas have one. */

@@ -4,13 +4,23 @@ import Anthropic from '@anthropic-ai/sdk';
 import fc from 'fast-check';
 import OpenAI from 'openai';
 import { fixtures, providerRecordings, type Recording } from '../../test/support/clients/recordings.ts';
+import { SseEventReader } from '../translate/sse.ts';
 import type { Form } from '../translate/translator.ts';
+import { foldChat } from './chat.ts';
 import { foldStream } from './fold-stream.ts';
+import type { Folder } from './folder.ts';
+import { foldMessages } from './messages.ts';
+import { foldResponses } from './responses.ts';
 
 const FORMS: Readonly<Record<string, Form>> = {
   '/v1/messages': 'messages',
   '/v1/chat/completions': 'chat',
   '/v1/responses': 'responses',
+};
+const PLAIN: Readonly<Record<Form, () => Folder>> = {
+  messages: foldMessages,
+  chat: foldChat,
+  responses: foldResponses,
 };
 /** Complete streams that the SDKs do not take, for reasons of their own. */
 const REFUSED_BY_SDK: Readonly<Record<string, string>> = {
@@ -77,6 +87,97 @@ for (const { name, path, bytes } of streams) {
     }
   });
 }
+
+/** Folded event by event, with nothing joined. */
+function foldPlainly(form: Form, bytes: Buffer): { answer: unknown; whole: boolean } | undefined {
+  const folder = PLAIN[form]();
+  const reader = new SseEventReader(({ data }) => folder.push(data));
+  reader.push(bytes);
+  reader.end();
+  const answer = folder.result();
+  return answer && { answer, whole: folder.whole };
+}
+
+for (const recording of streams) {
+  test(`foldStream() makes of ${recording.name} what its events make one by one`, () => {
+    const form = formOf(recording);
+    assert.deepEqual(foldStream(form, recording.bytes), foldPlainly(form, recording.bytes));
+  });
+}
+
+test('foldStream() joins no events that do more than continue one text', () => {
+  const text = fc.constantFrom(
+    '',
+    'a',
+    '\\n',
+    '\\"',
+    '\\ud83d',
+    '\\ude00',
+    '\\x',
+    '\t',
+    '"',
+    '\\',
+    '{',
+    '{}',
+    'é',
+    '"}}',
+    '","content":"b',
+  );
+  const index = fc.constantFrom('0', '1', '"0"');
+  const messages = fc
+    .tuple(
+      fc.constantFrom(
+        'text_delta","text',
+        'thinking_delta","text',
+        'input_json_delta","partial_json',
+        'text_delta","b":"c","text',
+      ),
+      index,
+      text,
+    )
+    .map(([member, at, said]) => `{"type":"content_block_delta","index":${at},"delta":{"type":"${member}":"${said}"}}`);
+  const chat = fc
+    .tuple(
+      fc.constantFrom(
+        (said: string) => `"content":"${said}"`,
+        (said: string) => `"role":"assistant","content": "${said}","refusal":null`,
+        (said: string) => `"content":"${said}","reasoning_content":"r"`,
+        (said: string) => `"content":[{"type":"text","text":"${said}"}]`,
+        (said: string) => `"tool_calls":[{"index":0,"function":{"arguments":"${said}"}}]`,
+        (said: string) => `"tool_calls":[{"index":0,"id":"i","function":{"name":"f","arguments":"${said}"}}]`,
+        (said: string) => `"tool_calls":[{"index":0,"function":{"name":"f","arguments":"${said}"}}]`,
+        (said: string) => `"tool_calls":[{"function":{"arguments":"${said}"}}]`,
+        (said: string) => `"n":1,"list":[1],"content":"${said}"`,
+        (said: string) => `"x":{"content":"${said}"},"content":""`,
+      ),
+      index,
+      text,
+      fc.constantFrom('', ',"finish_reason":"stop"', ',"logprobs":{"content":[{"token":"t"}]}'),
+    )
+    .map(([delta, at, said, more]) => `{"id":"c","choices":[{"index":${at},"delta":{${delta(said)}}${more}}]}`);
+  const opened = [
+    '{"type":"message_start","message":{"content":[]}}',
+    '{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}',
+    '{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","input":{}}}',
+  ];
+  // Runs, as nothing is joined in what never comes twice.
+  const runs = (event: fc.Arbitrary<string>) =>
+    fc
+      .array(fc.tuple(fc.array(event, { minLength: 1, maxLength: 3 }), fc.integer({ min: 1, max: 4 })))
+      .map((all) => all.flatMap(([events, times]) => Array.from({ length: times }, () => events).flat()));
+  const check = (form: Form, events: readonly string[]): void => {
+    const bytes = Buffer.from(events.map((data) => `data: ${data}\n\n`).join(''));
+    assert.deepEqual(foldStream(form, bytes), foldPlainly(form, bytes));
+  };
+  fc.assert(
+    fc.property(runs(messages), (events) => check('messages', [...opened, ...events])),
+    { numRuns: 1000 },
+  );
+  fc.assert(
+    fc.property(runs(chat), (events) => check('chat', events)),
+    { numRuns: 1000 },
+  );
+});
 
 test('foldStream() never throws on broken input', () => {
   const event = fc.oneof(

@@ -3,12 +3,14 @@ import { SseEventReader } from '../translate/sse.ts';
 import type { Form, JsonObject } from '../translate/translator.ts';
 import { foldChat } from './chat.ts';
 import type { Folder } from './folder.ts';
+import { JoiningFolder } from './joining.ts';
 import { foldMessages } from './messages.ts';
 import { foldResponses } from './responses.ts';
 
 const FOLDERS: Readonly<Record<Form, () => Folder>> = {
-  messages: foldMessages,
-  chat: foldChat,
+  messages: () => new JoiningFolder(foldMessages()),
+  chat: () => new JoiningFolder(foldChat()),
+  // Its events are numbered: no two are alike.
   responses: foldResponses,
 };
 

@@ -11,6 +11,16 @@ export interface Folder {
   result(): JsonObject | undefined;
 }
 
+/** A folder that knows events which differ in nothing but a text that goes on. */
+export interface GrowingFolder extends Folder {
+  /**
+   * @param event that push() took just before
+   * @returns name of the member whose text it continued; undefined unless the same event, with another text there, would do no more
+   *   than continue it again
+   */
+  growing(event: JsonObject): string | undefined;
+}
+
 /** @returns the event, or undefined for what is none */
 export function eventOf(data: string | JsonObject): JsonObject | undefined {
   return typeof data === 'string' ? parseObject(data) : data;

@@ -26,6 +26,23 @@ export class MergedObject {
     for (const [name, value] of Object.entries(delta)) this.#add(name, value);
   }
 
+  /**
+   * @param delta the last one that was added
+   * @returns names of the texts within it that go on; an empty one for whatever else would show when it is added again
+   */
+  growth(delta: JsonObject): string[] {
+    return Object.entries(delta).flatMap(([name, value]) => {
+      const member = this.#members.get(name);
+      if (typeof value === 'string') {
+        if (value === '' || SAID_ONCE.has(name)) return [];
+        return [typeof member === 'string' ? name : ''];
+      }
+      if (typeof value !== 'object' || value === null) return [];
+      if (member instanceof MergedObject && isObject(value)) return member.growth(value);
+      return member instanceof MergedList && Array.isArray(value) ? member.growth(value) : [''];
+    });
+  }
+
   /** @returns a member that is a text, and not an empty one */
   text(name: string): string | undefined {
     const member = this.#members.get(name);
@@ -90,6 +107,14 @@ class MergedList {
     }
   }
 
+  /** As of an object. */
+  growth(entries: readonly JsonValue[]): string[] {
+    return entries.flatMap((entry) => {
+      const known = isObject(entry) ? this.#open.get(numberOf(entry['index']) ?? Number.NaN) : undefined;
+      return isObject(entry) && known !== undefined ? known.growth(entry) : [''];
+    });
+  }
+
   value(): JsonValue {
     const indexed = this.#indexed.toSorted((left, right) => left.index - right.index);
     return [...indexed.map(({ object }) => object.value()), ...this.#others];
@@ -118,6 +143,10 @@ class IndexedEntry {
   add(part: JsonObject): void {
     this.object.add(part);
     this.#arguments.take(filled(membersOf(part['function'])['arguments']) ?? '');
+  }
+
+  growth(part: JsonObject): string[] {
+    return filled(membersOf(part['function'])['name']) === undefined ? this.object.growth(part) : [''];
   }
 
   /** Whether a tool call begins under the index of this one: it names a function again, and has another id or follows whole arguments. */

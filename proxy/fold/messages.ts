@@ -1,14 +1,14 @@
 /** Folds a stream of Anthropic's Messages. */
 import type { JsonObject, JsonValue } from '../translate/translator.ts';
 import { elementsOf, filled, isObject, membersOf } from '../translate/wire/json.ts';
-import { eventOf, type Folder } from './folder.ts';
+import { eventOf, type GrowingFolder } from './folder.ts';
 import { parsePartialJson } from './partial-json.ts';
 
-export function foldMessages(): Folder {
+export function foldMessages(): GrowingFolder {
   return new MessagesFolder();
 }
 
-class MessagesFolder implements Folder {
+class MessagesFolder implements GrowingFolder {
   readonly #blocks = new Map<JsonValue | undefined, BlockFolder>();
   readonly #message = new Map<string, JsonValue>();
   readonly #usage = new Map<string, JsonValue>();
@@ -61,6 +61,10 @@ class MessagesFolder implements Folder {
     };
   }
 
+  growing({ type, index, delta }: JsonObject): string | undefined {
+    return type === 'content_block_delta' ? this.#blocks.get(index)?.growing(membersOf(delta)) : undefined;
+  }
+
   #start(message: JsonObject): void {
     if (this.#begun) return;
     this.#begun = true;
@@ -106,6 +110,13 @@ class BlockFolder {
         return;
       default:
     }
+  }
+
+  growing(delta: JsonObject): string | undefined {
+    if (delta['type'] === 'input_json_delta') return filled(delta['partial_json']) && 'partial_json';
+    if (delta['type'] !== `${filled(this.#start['type'])}_delta`) return undefined;
+    const [name, ...others] = Object.keys(delta).filter((each) => each !== 'type' && filled(delta[each]));
+    return others.length === 0 ? name : undefined;
   }
 
   result(): JsonObject {

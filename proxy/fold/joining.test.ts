@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JsonObject } from '../translate/translator.ts';
+import type { GrowingFolder } from './folder.ts';
+import { JoiningFolder } from './joining.ts';
+
+/** Keeps what it is given; its events continue the text `t`. */
+class Listing implements GrowingFolder {
+  readonly pushed: (string | JsonObject)[] = [];
+  asked = 0;
+  readonly whole = true;
+
+  push(data: string | JsonObject): void {
+    this.pushed.push(data);
+  }
+
+  result(): JsonObject {
+    return {};
+  }
+
+  growing({ t }: JsonObject): string | undefined {
+    this.asked++;
+    return typeof t === 'string' && t !== '' ? 't' : undefined;
+  }
+}
+
+function folded(events: readonly (string | JsonObject)[]): Listing {
+  const listing = new Listing();
+  const folder = new JoiningFolder(listing);
+  for (const event of events) folder.push(event);
+  folder.result();
+  return listing;
+}
+
+test('a run of events that differ in one text is folded as two', () => {
+  const run = ['a', 'b\\n', '\\"', 'd'].map((text) => `{"n":1,"t": "${text}","m":"x"}`);
+  assert.deepEqual(folded(run).pushed, [{ n: 1, t: 'a', m: 'x' }, '{"n":1,"t": "b\\n\\"d","m":"x"}']);
+});
+
+test('other events end a run, and what no string holds is folded by itself', () => {
+  const events = ['{"t":"a"}', '{"t":"b"}', '{"t":"\t"}', '{"t":"c"}', '{"u":1,"t":"d"}', '{"t":"e"}', 'x', { t: 'f' }];
+  assert.deepEqual(folded(events).pushed, [
+    { t: 'a' },
+    '{"t":"b"}',
+    '{"t":"\t"}',
+    { t: 'c' },
+    { u: 1, t: 'd' },
+    { t: 'e' },
+    'x',
+    { t: 'f' },
+  ]);
+});
+
+test('of two strings under one name the one that goes on is found, or none', () => {
+  assert.deepEqual(folded(['{"t":"a","x":{"t":"b"}}', '{"t":"a","x":{"t":"c"}}']).pushed.length, 2);
+  const pushed = folded(['{"t":"a","x":{"t":"b"}}', '{"t":"c","x":{"t":"b"}}', '{"t":"d","x":{"t":"b"}}']).pushed;
+  assert.deepEqual(pushed, [
+    { t: 'a', x: { t: 'b' } },
+    { t: 'c', x: { t: 'b' } },
+    { t: 'd', x: { t: 'b' } },
+  ]);
+});
+
+test('of a stream whose events are numbered no more shapes are looked for after some', () => {
+  const numbered = Array.from({ length: 1000 }, (_, n) => `{"n":${n},"t":"a"}`);
+  const { pushed, asked } = folded(numbered);
+  assert.equal(pushed.length, 1000);
+  assert.ok(asked <= 16, `${asked} were looked at`);
+});
