@@ -1,5 +1,7 @@
 /** When each chunk of an answer's body arrived, and how long it was: two numbers a chunk, bounded, so that a record can be played again. */
 
+import { type Block, type BlockPool, NO_BLOCK } from './blocks.ts';
+
 export interface RecordedArrivals {
   /** Whole milliseconds since the chunk before; the first one's since the request was received. */
   readonly deltasMs: readonly number[];
@@ -11,68 +13,112 @@ export interface RecordedArrivals {
 
 /** The same as it is gathered: plain values of their own. */
 export interface ArrivalsSoFar {
-  /** Of the first one, on the clock of `performance.now()`. */
+  /** Of the first one, on the clock of `performance.now()`, in whole milliseconds. */
   readonly startedAt: number;
   /** Of each, one after the other: milliseconds since the first, and its length. */
   readonly numbers: Uint32Array;
   readonly merged: number;
 }
 
-const FIRST_CHUNKS = 64;
 /** 64 KiB a stream. A longer one is told with half the resolution, and again, as often as it takes. */
 const MOST_CHUNKS = 8192;
+/** Of an entry: milliseconds, and bytes. */
+const ENTRY_WORDS = 2;
+const ENTRY_BYTES = 8;
 
 export class Arrivals {
-  #numbers = new Uint32Array(2 * FIRST_CHUNKS);
-  /** Entries that are complete, but perhaps for the last one. */
-  #entries = 0;
+  readonly #pool: BlockPool;
+  /** Full of entries, but for the last one perhaps. */
+  #blocks: Block[] = [];
+  #block = NO_BLOCK;
+  #inBlock = 0;
   #merged = 1;
   /** Chunks in the last entry. */
   #inLast = 1;
-  #startedAt: number | undefined;
+  /** Whole milliseconds: a fraction would be an object of its own, out of every cache by the next chunk. */
+  #startedMs = 0;
+
+  constructor(pool: BlockPool) {
+    this.#pool = pool;
+  }
 
   /** @param at clock of `performance.now()` */
   push(at: number, bytes: number): void {
     if (bytes === 0) return;
-    this.#startedAt ??= at;
-    const atMs = Math.round(at - this.#startedAt);
-    if (this.#entries > 0 && this.#inLast < this.#merged) {
+    const roundedMs = Math.round(at);
+    if (this.#block === NO_BLOCK) this.#startedMs = roundedMs;
+    const atMs = roundedMs - this.#startedMs;
+    if (this.#inLast < this.#merged) {
       this.#inLast++;
-      this.#set(this.#entries - 1, atMs, this.#bytesOf(this.#entries - 1) + bytes);
+      this.#setLast(atMs, this.#lastBytes() + bytes);
       return;
     }
-    if (2 * this.#entries === this.#numbers.length) this.#makeRoom();
     this.#inLast = 1;
-    this.#set(this.#entries++, atMs, bytes);
+    this.#add(atMs, bytes);
   }
 
   /** @returns undefined when nothing arrived */
   soFar(): ArrivalsSoFar | undefined {
-    if (this.#startedAt === undefined) return undefined;
-    return { startedAt: this.#startedAt, numbers: this.#numbers.slice(0, 2 * this.#entries), merged: this.#merged };
+    if (this.#block === NO_BLOCK) return undefined;
+    return { startedAt: this.#startedMs, numbers: this.#numbers(), merged: this.#merged };
   }
 
-  #set(entry: number, atMs: number, bytes: number): void {
-    this.#numbers[2 * entry] = atMs;
-    this.#numbers[2 * entry + 1] = bytes;
+  /** Lets go of what was noted. Call when the record was made. */
+  release(): void {
+    for (const block of this.#blocks) this.#pool.giveBack(block);
+    this.#blocks = [];
+    this.#block = NO_BLOCK;
+    this.#inBlock = 0;
   }
 
-  #bytesOf(entry: number): number {
-    return this.#numbers[2 * entry + 1] ?? 0;
+  #add(atMs: number, bytes: number): void {
+    if (this.#block === NO_BLOCK || this.#inBlock * ENTRY_BYTES === this.#pool.blockBytes) this.#makeRoom();
+    this.#inBlock++;
+    this.#setLast(atMs, bytes);
+  }
+
+  #setLast(atMs: number, bytes: number): void {
+    const word = (this.#inBlock - 1) * ENTRY_WORDS;
+    this.#pool.setWord(this.#block, word, atMs);
+    this.#pool.setWord(this.#block, word + 1, bytes);
+  }
+
+  #lastBytes(): number {
+    return this.#pool.word(this.#block, (this.#inBlock - 1) * ENTRY_WORDS + 1);
   }
 
   #makeRoom(): void {
-    if (this.#entries < MOST_CHUNKS) {
-      const grown = new Uint32Array(2 * this.#numbers.length);
-      grown.set(this.#numbers);
-      this.#numbers = grown;
-      return;
+    if (this.#blocks.length * this.#pool.blockBytes >= MOST_CHUNKS * ENTRY_BYTES) this.#halve();
+    else this.#openBlock();
+  }
+
+  #openBlock(): void {
+    this.#block = this.#pool.take();
+    this.#blocks.push(this.#block);
+    this.#inBlock = 0;
+  }
+
+  /** Tells two entries as one. */
+  #halve(): void {
+    const numbers = this.#numbers();
+    this.release();
+    for (let i = 0; i + 3 < numbers.length; i += 2 * ENTRY_WORDS) {
+      this.#add(numbers[i + 2] ?? 0, (numbers[i + 1] ?? 0) + (numbers[i + 3] ?? 0));
     }
-    for (let i = 0; i < MOST_CHUNKS; i += 2) {
-      this.#set(i / 2, this.#numbers[2 * (i + 1)] ?? 0, this.#bytesOf(i) + this.#bytesOf(i + 1));
-    }
-    this.#entries = MOST_CHUNKS / 2;
     this.#merged *= 2;
+    this.#openBlock();
+  }
+
+  #numbers(): Uint32Array<ArrayBuffer> {
+    const { blockBytes } = this.#pool;
+    const last = this.#blocks.length - 1;
+    const numbers = new Uint32Array((last * blockBytes) / 4 + this.#inBlock * ENTRY_WORDS);
+    const bytes = Buffer.from(numbers.buffer);
+    for (const [index, block] of this.#blocks.entries()) {
+      const used = index === last ? this.#inBlock * ENTRY_BYTES : blockBytes;
+      bytes.set(this.#pool.part(block, 0, used), index * blockBytes);
+    }
+    return numbers;
   }
 }
 

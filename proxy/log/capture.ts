@@ -1,14 +1,20 @@
 /** Keeps a body's first bytes for the record and counts the rest. It costs next to nothing a chunk. */
 import { createHash, type Hash } from 'node:crypto';
-import { BLOCK_BYTES, type Block, BlockPool } from './blocks.ts';
+import { type Block, BlockPool, NO_BLOCK } from './blocks.ts';
 
 /** Chunks up to this are copied together: a reference keeps some 250 bytes alive beside its own, and the collector busy. */
 const COPY_BELOW_BYTES = 8192;
 
+const BLOCK_BYTES = 4096;
+/** 64 chunks' arrivals. */
+const ARRIVALS_BYTES = 512;
+
 /** Memory that all captures together may hold. Beyond it bodies are counted and digested, and no longer kept. */
 export class CaptureBudget {
   /** Where small chunks are copied to. */
-  readonly blocks = new BlockPool();
+  readonly blocks = new BlockPool(BLOCK_BYTES);
+  /** Where the moments of chunks are noted, and their lengths. */
+  readonly arrivals = new BlockPool(ARRIVALS_BYTES);
   #leftBytes: number;
 
   constructor(bytes: number) {
@@ -34,21 +40,24 @@ export class CaptureBudget {
 /** What a body is read from: a capture that is over, or what one held at some moment. */
 export type CapturedBody = Pick<BodyCapture, 'sizeBytes' | 'keptBytes' | 'bytes' | 'sha256' | 'copyTo'>;
 
-/** The part of a buffer that holds the next bytes of a body. */
+/** The part of a block, or of a chunk too large for one, that holds the next bytes of a body. */
 interface Piece {
-  readonly bytes: Buffer;
+  readonly in: Block | Buffer;
   readonly from: number;
-  to: number;
+  readonly to: number;
 }
 
 export class BodyCapture {
   readonly #limitBytes: number;
   readonly #budget: CaptureBudget;
+  /** But for the last one, while that grows in its block. */
   #pieces: Piece[] = [];
-  /** Those that pieces lie in; only the last has room. */
+  /** Those that pieces lie in. */
   #blocks: Block[] = [];
-  /** The last piece, while it can grow in its block. */
-  #growing: Piece | undefined;
+  /** The last of them, which alone has room, and the piece that grows there. */
+  #block = NO_BLOCK;
+  #growsFrom = 0;
+  #growsTo = 0;
   #keptBytes = 0;
   #sizeBytes = 0;
   /** Runs only once the body exceeds what is kept; until then the digest is taken at the end, off the byte's way. */
@@ -82,7 +91,7 @@ export class BodyCapture {
     }
     if (this.#keptBytes >= this.#limitBytes || !this.#budget.take(bytes)) {
       this.#hash = createHash('sha256');
-      for (const piece of this.#pieces) this.#hash.update(partOf(piece));
+      for (const part of this.#parts()) this.#hash.update(part);
       this.#hash.update(chunk.subarray(from, to));
       return;
     }
@@ -92,20 +101,20 @@ export class BodyCapture {
 
   /** What was kept, in one buffer. */
   bytes(): Buffer {
-    const [only] = this.#pieces;
-    if (this.#pieces.length === 1 && only !== undefined && this.#blocks.length === 0) return partOf(only);
+    const [only, ...others] = this.#parts();
+    if (only !== undefined && others.length === 0 && this.#blocks.length === 0) return only;
     const all = this.#copy();
     this.#giveBlocksBack();
-    this.#pieces = [{ bytes: all, from: 0, to: all.length }];
+    this.#pieces = [{ in: all, from: 0, to: all.length }];
     return all;
   }
 
   /** What was kept, into another buffer that has room for it. */
   copyTo(target: Uint8Array, at: number): void {
     let to = at;
-    for (const piece of this.#pieces) {
-      target.set(partOf(piece), to);
-      to += piece.to - piece.from;
+    for (const part of this.#parts()) {
+      target.set(part, to);
+      to += part.length;
     }
   }
 
@@ -139,32 +148,40 @@ export class BodyCapture {
 
   #keep(chunk: Buffer, from: number, to: number): void {
     if (to - from >= COPY_BELOW_BYTES) {
-      this.#pieces.push({ bytes: chunk, from, to });
-      if (this.#growing !== undefined) this.#growIn(this.#growing.bytes, this.#growing.to);
+      this.#closePiece();
+      this.#pieces.push({ in: chunk, from, to });
       return;
     }
     for (let at = from; at < to; ) {
-      let piece = this.#growing;
-      if (piece === undefined || piece.to === BLOCK_BYTES) piece = this.#growIn(this.#newBlock(), 0);
-      const step = Math.min(BLOCK_BYTES - piece.to, to - at);
-      chunk.copy(piece.bytes, piece.to, at, at + step);
-      piece.to += step;
+      if (this.#block === NO_BLOCK || this.#growsTo === BLOCK_BYTES) this.#openBlock();
+      const step = Math.min(BLOCK_BYTES - this.#growsTo, to - at);
+      this.#budget.blocks.write(this.#block, this.#growsTo, chunk, at, at + step);
+      this.#growsTo += step;
       at += step;
     }
   }
 
-  /** A new last piece. */
-  #growIn(bytes: Buffer, from: number): Piece {
-    const piece = { bytes, from, to: from };
-    this.#growing = piece;
-    this.#pieces.push(piece);
-    return piece;
+  /** What comes next, in the same block perhaps, is another piece. */
+  #closePiece(): void {
+    if (this.#growsTo === this.#growsFrom) return;
+    this.#pieces.push({ in: this.#block, from: this.#growsFrom, to: this.#growsTo });
+    this.#growsFrom = this.#growsTo;
   }
 
-  #newBlock(): Buffer {
-    const block = this.#budget.blocks.take();
-    this.#blocks.push(block);
-    return block.bytes;
+  #openBlock(): void {
+    this.#closePiece();
+    this.#block = this.#budget.blocks.take();
+    this.#blocks.push(this.#block);
+    this.#growsFrom = 0;
+    this.#growsTo = 0;
+  }
+
+  /** All that is kept, in its order; of use until the blocks are given back. */
+  #parts(): Buffer[] {
+    this.#closePiece();
+    return this.#pieces.map(({ in: where, from, to }) =>
+      typeof where === 'number' ? this.#budget.blocks.part(where, from, to) : where.subarray(from, to),
+    );
   }
 
   #copy(): Buffer {
@@ -176,12 +193,10 @@ export class BodyCapture {
   #giveBlocksBack(): void {
     for (const block of this.#blocks) this.#budget.blocks.giveBack(block);
     this.#blocks = [];
-    this.#growing = undefined;
+    this.#block = NO_BLOCK;
+    this.#growsFrom = 0;
+    this.#growsTo = 0;
   }
-}
-
-function partOf({ bytes, from, to }: Piece): Buffer {
-  return bytes.subarray(from, to);
 }
 
 /** Of a body of which nothing is wanted, not even its length. */

@@ -50,6 +50,7 @@ export interface FactsSoFar {
 export interface ExchangeFacts extends FactsSoFar {
   readonly requestBody: BodyCapture;
   readonly responseBody: BodyCapture;
+  readonly arrivals?: Arrivals;
   readonly times: Readonly<ExchangeTimes>;
   readonly end: StreamEnd;
 }

@@ -94,8 +94,7 @@ export class RecordWriter {
   #make(facts: ExchangeFacts): Promise<void> {
     const making = this.#write(facts).finally(() => {
       this.#begun.delete(facts);
-      facts.requestBody.release();
-      facts.responseBody.release();
+      release(facts);
     });
     this.#begun.set(facts, making);
     return making;
@@ -139,11 +138,10 @@ export class RecordWriter {
 
   #lose(lost: readonly ExchangeFacts[], reason: 'overflow' | 'shutdown' | 'failed'): void {
     const targets = this.#options.targets();
-    for (const { head, requestBody, responseBody } of lost) {
+    for (const facts of lost) {
       for (const target of targets) target.lose(reason);
-      requestBody.release();
-      responseBody.release();
-      if (reason !== 'shutdown') this.#close(head.id);
+      release(facts);
+      if (reason !== 'shutdown') this.#close(facts.head.id);
     }
   }
 
@@ -169,4 +167,11 @@ export class RecordWriter {
       if (left === 0) close();
     };
   }
+}
+
+/** What was captured of it; nothing happens when that was done before. */
+function release({ requestBody, responseBody, arrivals }: ExchangeFacts): void {
+  requestBody.release();
+  responseBody.release();
+  arrivals?.release();
 }

@@ -63,7 +63,7 @@ export class ExchangeTap implements Tap {
     const { rules, budget } = services;
     this.#requestBody = rules.records ? new BodyCapture(rules.bodies.maxBytes, budget) : NO_CAPTURE;
     this.#responseBody = rules.records ? new BodyCapture(rules.bodies.maxBytes, budget) : NO_CAPTURE;
-    this.#arrivals = rules.records ? new Arrivals() : undefined;
+    this.#arrivals = rules.records ? new Arrivals(budget.arrivals) : undefined;
   }
 
   matched(route: string, facts: RequestFacts): void {

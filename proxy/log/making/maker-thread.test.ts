@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { captured, factsOf } from '../../../test/support/sample-facts.ts';
 import { Arrivals } from '../arrivals.ts';
+import { BlockPool } from '../blocks.ts';
 import type { FactsSoFar } from '../exchange-facts.ts';
 import { REDACTED } from '../headers.ts';
 import type { LoggedRecord } from '../record.ts';
@@ -41,7 +42,7 @@ function recordOf(line: Buffer): LoggedRecord {
 
 /** One of each kind of body. */
 function everyKind(): FactsSoFar[] {
-  const arrivals = new Arrivals();
+  const arrivals = new Arrivals(new BlockPool(512));
   for (let i = 0; i < 100; i++) arrivals.push(10 + 3 * i, 7);
   const chunks = Array.from({ length: 3000 }, (_, n) => `chunk ${n} `);
   const answer = { ...plain, rawHeaders: ['content-type', 'application/json'] };
