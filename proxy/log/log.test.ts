@@ -7,11 +7,13 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { Ajv } from 'ajv';
 import type { CompiledConfig, CompiledLogging } from '#contract/compiled.ts';
 import type { AnswerHead, RequestHead, Tap } from '../exchange.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import { JOURNAL_FILE } from './journal.ts';
 import { type ExchangeLogOptions, openLog } from './log.ts';
 import { createLogger } from './logger.ts';
 import type { ExchangeRecord } from './record.ts';
@@ -336,6 +338,34 @@ describe('openLog()', () => {
     );
     assert.equal(found[2]?.usage?.partial, true);
     assert.ok(!JSON.stringify(found).includes('SECRET-detail'));
+  });
+
+  it('has a line of a request in the journal before it leaves, and of one that leaves nowhere by the next turn', async () => {
+    const { log } = open();
+    log.configure(config());
+    const journal = (): string => readFileSync(join(state, JOURNAL_FILE), 'utf8');
+    const matched = head();
+    log.openTap(matched).matched('opus', { model: undefined, agent: undefined, stream: true });
+    const marks = journal().trimEnd().split('\n');
+    assert.deepEqual(
+      marks.map((line) => JSON.parse(line) as object).map((mark) => ({ ...mark, atEpochMs: 0 })),
+      [
+        {
+          mark: 'opened',
+          id: matched.id,
+          atEpochMs: 0,
+          method: 'POST',
+          target: '/v1/messages?beta=true&key=[redacted]',
+          dialect: 'anthropic',
+        },
+        { mark: 'matched', id: matched.id, route: 'opus', stream: true, atEpochMs: 0 },
+      ],
+    );
+    const waiting = head();
+    log.openTap(waiting);
+    await nextTurn();
+    assert.match(journal(), new RegExp(`"opened","id":"${waiting.id}"`));
+    await log.close(soon());
   });
 
   it('drains a removed target, opens a new one and keeps the rest', async () => {

@@ -112,7 +112,8 @@ export function openLog(options: ExchangeLogOptions): ExchangeLog {
     openTap(head) {
       const { id, receivedAtEpochMs: atEpochMs, method, dialect } = head;
       const target = recordTarget(head.target);
-      journal.now({ mark: 'opened', id, ...present('exchange', head.exchange), atEpochMs, method, target, dialect });
+      // Written before its request leaves all the same: with the mark of its route.
+      journal.soon({ mark: 'opened', id, ...present('exchange', head.exchange), atEpochMs, method, target, dialect });
       return new ExchangeTap(head, { rules, budget, metrics, logger, journal, progress, finished });
     },
     targetStates: () => targets.states(),
