@@ -136,8 +136,8 @@ export const SCENARIOS: readonly Scenario[] = [
     title:
       '500 open streams, 10 events/s each (5,000 events/s); 50 of them end each second, are recorded whole and replaced',
     unit: 'event',
-    // The first stream ends after ten seconds; only then the log begins to work, and it is compiled a minute later.
-    plan: { shape: 'arrivals', answersPerSecond: 50, eventsPerSecond: 10, eventsPerStream: 100, warmSeconds: 75 },
+    // The first stream ends after ten seconds; only then the log begins to work, and it is compiled a minute and a half later.
+    plan: { shape: 'arrivals', answersPerSecond: 50, eventsPerSecond: 10, eventsPerStream: 100, warmSeconds: 130 },
   },
   {
     name: 'log-postgres',
