@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { captured, factsOf } from '../../test/support/sample-facts.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import type { ExchangeFacts } from './exchange-facts.ts';
 import { Journal, type JournalMark } from './journal.ts';
 import { createLogger } from './logger.ts';
 import { recoveredRecord } from './recovered.ts';
@@ -23,7 +26,40 @@ function heldTargets(count: number) {
   return { fates, targets: Array.from({ length: count }, () => target) };
 }
 
-function open(targets: readonly Target[]) {
+type Maker = ConstructorParameters<typeof RecordWriter>[0]['maker'];
+const NO_MAKER: Maker = { count: () => Promise.resolve(), hurry: () => {}, make: () => assert.fail() };
+
+/** Makes records when the test says so. */
+function heldMaker() {
+  const asked = new Map<string, PromiseWithResolvers<Buffer>>();
+  const maker: Maker = {
+    ...NO_MAKER,
+    make({ head }) {
+      const line = Promise.withResolvers<Buffer>();
+      asked.set(head.id, line);
+      return line.promise;
+    },
+  };
+  return { asked, maker };
+}
+
+/** One whose record is made in the other thread. */
+function endedExchange(id: string): ExchangeFacts {
+  const { head, rules, arrivals: _arrivals, ...facts } = factsOf('', ['x']);
+  return {
+    ...facts,
+    head: { ...head, id },
+    rules: { ...rules, records: true },
+    requestBody: captured([]),
+    responseBody: captured([]),
+    times: { endedAt: 1 },
+    end: { kind: 'complete' },
+  };
+}
+
+const LINE = Buffer.from('{}\n');
+
+function open(targets: readonly Target[], maker = NO_MAKER) {
   const marks: JournalMark[] = [];
   const journal = new (class extends Journal {
     override soon(mark: JournalMark): void {
@@ -33,7 +69,7 @@ function open(targets: readonly Target[]) {
   const logger = createLogger({ write: () => {} });
   const closed: string[] = [];
   const writer = new RecordWriter({
-    maker: { count: () => Promise.resolve(), hurry: () => {}, make: () => assert.fail() },
+    maker,
     metrics: createMetrics(),
     logger,
     journal,
@@ -69,4 +105,48 @@ describe('RecordWriter', () => {
     writer.put(record);
     assert.deepEqual(marks, [{ mark: 'closed', id: 'a' }]);
   });
+
+  it('has the record of what ends made while others are, some at once, and the rest as they are ready', async () => {
+    const { fates, targets } = heldTargets(1);
+    const { asked, maker } = heldMaker();
+    const { writer } = open(targets, maker);
+    writer.add(endedExchange('first'));
+    await someTurns();
+    writer.add(endedExchange('second'));
+    await someTurns();
+    assert.deepEqual([...asked.keys()], ['first', 'second']);
+    for (let n = 0; n < 300; n++) writer.add(endedExchange(`n${n}`));
+    await someTurns();
+    assert.equal(asked.size, 256);
+    for (const { resolve } of asked.values()) resolve(LINE);
+    await someTurns();
+    assert.equal(asked.size, 302);
+    for (const { resolve } of asked.values()) resolve(LINE);
+    await writer.close(new AbortController().signal);
+    assert.equal(fates.length, 302);
+  });
+
+  it('counts what a shutdown cut off once, and brings no target what is ready too late', async () => {
+    const { fates, targets } = heldTargets(1);
+    const lost: string[] = [];
+    const { asked, maker } = heldMaker();
+    const { writer } = open(
+      targets.map((target) => ({ ...target, lose: (reason) => void lost.push(reason) })),
+      maker,
+    );
+    for (let n = 0; n < 260; n++) writer.add(endedExchange(`n${n}`));
+    await someTurns();
+    asked.get('n0')?.resolve(LINE);
+    asked.get('n1')?.reject(new Error('planted'));
+    await someTurns();
+    await writer.close(AbortSignal.abort());
+    for (const { resolve } of asked.values()) resolve(LINE);
+    await someTurns();
+    assert.equal(fates.length, 1);
+    assert.deepEqual(lost, ['failed', ...Array.from({ length: 258 }, () => 'shutdown')]);
+  });
 });
+
+async function someTurns(): Promise<void> {
+  for (let n = 0; n < 10; n++) await nextTurn();
+}

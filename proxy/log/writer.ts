@@ -31,11 +31,10 @@ const AT_ONCE = 256;
 
 export class RecordWriter {
   readonly #options: WriterOptions;
-  /** In the order in which they ended. */
+  /** In the order in which they ended; no record of them is being made yet. */
   readonly #waiting = new Set<ExchangeFacts>();
-  /** Those of them whose record is being made. */
   readonly #begun = new Map<ExchangeFacts, Promise<void>>();
-  #working: Promise<void> | undefined;
+  #beginning: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: WriterOptions) {
@@ -45,9 +44,12 @@ export class RecordWriter {
   add(facts: ExchangeFacts): void {
     this.#waiting.add(facts);
     const [oldest] = this.#waiting;
-    if (this.#waiting.size > WAITING_LIMIT && oldest && this.#takeOff(oldest)) this.#lose([oldest], 'overflow');
-    this.#options.metrics.unwritten(this.#waiting.size);
-    this.#working ??= this.#work();
+    if (this.#waiting.size > WAITING_LIMIT && oldest !== undefined) {
+      this.#waiting.delete(oldest);
+      this.#lose([oldest], 'overflow');
+    }
+    this.#tellUnwritten();
+    this.#beginSoon();
   }
 
   /** A record that is ready, such as one of an exchange that was found in the journal. */
@@ -62,42 +64,54 @@ export class RecordWriter {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    while (this.#working !== undefined && !signal.aborted) await Promise.race([this.#working, aborted]);
+    while (this.#unwritten > 0 && !signal.aborted)
+      await Promise.race([aborted, ...this.#begun.values(), ...(this.#beginning ? [this.#beginning] : [])]);
     this.#stopped = true;
-    const left = [...this.#waiting];
+    const left = [...this.#begun.keys(), ...this.#waiting];
+    this.#begun.clear();
     this.#waiting.clear();
     this.#lose(left, 'shutdown');
+    this.#tellUnwritten();
   }
 
-  async #work(): Promise<void> {
-    for (;;) {
-      await nextTurn();
-      const turnEndsAt = performance.now() + TURN_MS;
-      for (const facts of this.#waiting) {
-        if (this.#stopped || this.#begun.size >= AT_ONCE || performance.now() > turnEndsAt) break;
-        if (this.#begun.has(facts)) continue;
-        const made = this.#make(facts);
-        // What another thread makes need not be waited for.
-        if (!RecordMaker.isApart(facts)) await made;
-      }
-      if (this.#begun.size > 0 && (this.#begun.size >= AT_ONCE || this.#begun.size === this.#waiting.size)) {
-        await Promise.race(this.#begun.values());
-      }
-      if (this.#waiting.size > 0 && !this.#stopped) continue;
-      // In the same turn as the look at the queue, so that nothing added now is left lying.
-      this.#working = undefined;
-      return;
+  get #unwritten(): number {
+    return this.#waiting.size + this.#begun.size;
+  }
+
+  get #mayBegin(): boolean {
+    return !this.#stopped && this.#waiting.size > 0 && this.#begun.size < AT_ONCE;
+  }
+
+  #beginSoon(): void {
+    if (this.#mayBegin) this.#beginning ??= this.#begin();
+  }
+
+  /** As many as the next turn has time for. */
+  async #begin(): Promise<void> {
+    await nextTurn();
+    const turnEndsAt = performance.now() + TURN_MS;
+    for (const facts of this.#waiting) {
+      if (!this.#mayBegin || performance.now() > turnEndsAt) break;
+      const made = this.#make(facts);
+      // What another thread makes need not be waited for.
+      if (!RecordMaker.isApart(facts)) await made;
     }
+    this.#beginning = undefined;
+    this.#beginSoon();
   }
 
   /** Never rejects. */
   #make(facts: ExchangeFacts): Promise<void> {
-    const making = this.#write(facts).finally(() => {
+    const made = Promise.withResolvers<void>();
+    this.#waiting.delete(facts);
+    this.#begun.set(facts, made.promise);
+    void this.#write(facts).finally(() => {
       this.#begun.delete(facts);
       release(facts);
+      made.resolve();
+      this.#beginSoon();
     });
-    this.#begun.set(facts, making);
-    return making;
+    return made.promise;
   }
 
   async #write(facts: ExchangeFacts): Promise<void> {
@@ -129,11 +143,15 @@ export class RecordWriter {
     for (const target of targets) target.deliver(line, settled, key);
   }
 
-  /** @returns whether it still waited */
+  /** @returns whether it was not counted as lost meanwhile */
   #takeOff(facts: ExchangeFacts): boolean {
-    const was = this.#waiting.delete(facts);
-    this.#options.metrics.unwritten(this.#waiting.size);
+    const was = this.#begun.delete(facts);
+    this.#tellUnwritten();
     return was;
+  }
+
+  #tellUnwritten(): void {
+    this.#options.metrics.unwritten(this.#unwritten);
   }
 
   #lose(lost: readonly ExchangeFacts[], reason: 'overflow' | 'shutdown' | 'failed'): void {
