@@ -108,6 +108,20 @@ test('renderTable() keeps a missed target visible beside its figure', () => {
   assert.match(table, /p99 delay per event, against undici-relay: at most 1\.3×; measured 1\.00×, met/);
 });
 
+test('renderTable() compares two subjects within each pass, not their medians', () => {
+  const costs = [
+    { relay: 50, sluice: 70 },
+    { relay: 100, sluice: 140 },
+    { relay: 110, sluice: 66 },
+  ];
+  const runs = costs.flatMap(({ relay, sluice }, pass) => [
+    run('undici-relay', pass, relay),
+    run('sluice', pass, sluice),
+  ]);
+  const table = renderTable(load(runs));
+  assert.match(table, /processor time per event, against undici-relay: at most 1\.3×; measured 1\.40×, \*\*missed\*\*/);
+});
+
 test('renderTable() judges starts by the bundle, which is what pods run', () => {
   const start = (subject: string, readyMs: number) => ({ subject, pass: 1, readyMs, idleRssBytes: 70 * 1024 * 1024 });
   const results: ReadyResults = {

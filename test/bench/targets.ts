@@ -1,5 +1,5 @@
 /** What Sluice must reach, in one place: the tables and docs/performance.md show each beside its figure, missed or not. */
-import type { LoadResults, ReadyResults, ReadyRun, Report } from './results.ts';
+import type { LoadResults, LoadRun, ReadyResults, ReadyRun, Report } from './results.ts';
 import { errorsOf, reportsOf, spread } from './results.ts';
 import { SCENARIOS } from './scenarios.ts';
 
@@ -78,21 +78,31 @@ export function cpuPerUnitUs(report: Report): number {
   return ((report.subject.userSeconds + report.subject.systemSeconds) * 1e6) / count;
 }
 
-/** Targets of a load scenario, of the subjects' medians. */
+/**
+ * Targets of a load scenario: the median over the passes. Two subjects are compared within each pass, where they ran one after the
+ * other: between passes the machine may have become another.
+ */
 export function loadTargets({ scenario, runs }: LoadResults): Target[] {
   return LOAD_TARGETS.filter((target) => target.scenario === scenario).map((target) => {
     const { against, as = 'ratio', limit, unit, what, of } = target;
     const subject = target.subject ?? OURS.find((name) => reportsOf(runs, name).length > 0) ?? 'sluice';
-    const median = (name: string): number => {
-      const own = reportsOf(runs, name);
-      if (own.length === 0 || errorsOf(runs, name) > 0) return Number.NaN;
-      return spread(own.map(of)).median;
-    };
-    const other = against === undefined ? undefined : median(against);
-    const own = median(subject);
-    const value = other === undefined ? own : as === 'ratio' ? own / other : own - other;
-    return { text: textOf(what, subject, against), limit, value, unit };
+    const own = byPass(runs, subject, of);
+    const other = against === undefined ? undefined : byPass(runs, against, of);
+    const values = [...own].map(([pass, value]) => {
+      const beside = other?.get(pass) ?? Number.NaN;
+      if (other === undefined) return value;
+      return as === 'ratio' ? value / beside : value - beside;
+    });
+    const known = values.filter((value) => !Number.isNaN(value));
+    return { text: textOf(what, subject, against), limit, value: spread(known).median, unit };
   });
+}
+
+/** Of a subject's passes its values; none when one of them was invalid. */
+function byPass(runs: readonly LoadRun[], subject: string, of: LoadTarget['of']): ReadonlyMap<number, number> {
+  if (errorsOf(runs, subject) > 0) return new Map();
+  const own = runs.filter((run) => run.subject === subject);
+  return new Map(own.flatMap(({ pass, report }) => (report ? [[pass, of(report)] as const] : [])));
 }
 
 const OURS = ['sluice-bundle', 'sluice'];
