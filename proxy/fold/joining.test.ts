@@ -38,7 +38,8 @@ test('a run of events that differ in one text is folded as two', () => {
 });
 
 test('other events end a run, and what no string holds is folded by itself', () => {
-  const events = ['{"t":"a"}', '{"t":"b"}', '{"t":"\t"}', '{"t":"c"}', '{"u":1,"t":"d"}', '{"t":"e"}', 'x', { t: 'f' }];
+  const more = ['x', '{"t":"f"}', { t: 'g' }, '{"t":"h"}'];
+  const events = ['{"t":"a"}', '{"t":"b"}', '{"t":"\t"}', '{"t":"c"}', '{"u":1,"t":"d"}', '{"t":"e"}', ...more];
   assert.deepEqual(folded(events).pushed, [
     { t: 'a' },
     '{"t":"b"}',
@@ -48,6 +49,8 @@ test('other events end a run, and what no string holds is folded by itself', () 
     { t: 'e' },
     'x',
     { t: 'f' },
+    { t: 'g' },
+    { t: 'h' },
   ]);
 });
 

@@ -38,11 +38,7 @@ export class JoiningFolder implements Folder {
   }
 
   push(data: string | JsonObject): void {
-    if (typeof data !== 'string') {
-      this.#settled().push(data);
-      return;
-    }
-    const piece = this.#pieceOf(data);
+    const piece = typeof data === 'string' ? this.#pieceOf(data) : undefined;
     if (piece === undefined) this.#begin(data);
     else this.#pieces.push(piece);
   }
@@ -68,11 +64,16 @@ export class JoiningFolder implements Folder {
     return STRING_PIECE.test(piece) ? piece : undefined;
   }
 
-  #begin(data: string): void {
+  #begin(data: string | JsonObject): void {
     const folder = this.#settled();
-    const event = this.#inVain < MOST_IN_VAIN ? parseObject(data) : undefined;
-    folder.push(event ?? data);
     // What held before an event need not hold behind it: a text may have become a list.
+    this.#shape = undefined;
+    if (typeof data !== 'string' || this.#inVain >= MOST_IN_VAIN) {
+      folder.push(data);
+      return;
+    }
+    const event = parseObject(data);
+    folder.push(event ?? data);
     this.#shape = event && this.#shapeOf(data, event);
     if (this.#shape !== undefined) this.#inVain++;
   }

@@ -1,5 +1,4 @@
 /** When each chunk of an answer's body arrived, and how long it was: two numbers a chunk, bounded, so that a record can be played again. */
-
 import { type Block, type BlockPool, NO_BLOCK } from './blocks.ts';
 
 export interface RecordedArrivals {
