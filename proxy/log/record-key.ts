@@ -5,8 +5,11 @@ export interface RecordState {
   readonly sequence: number;
 }
 
-/** @param sequence absent in a record without progress records before it. @returns the id alone for the first state */
-export function recordKey({ id, sequence = 0 }: { readonly id: string; readonly sequence?: number }): string {
+/** As records tell it: one without progress records before it has no sequence. */
+export type StateOfRecord = Pick<RecordState, 'id'> & Partial<RecordState>;
+
+/** @returns the id alone for the first state */
+export function recordKey({ id, sequence = 0 }: StateOfRecord): string {
   return sequence === 0 ? id : `${id}/${sequence}`;
 }
 

@@ -5,7 +5,7 @@ import type { ExchangeFacts } from './exchange-facts.ts';
 import type { Journal } from './journal.ts';
 import type { Logger } from './logger.ts';
 import { type LoggedRecord, present } from './record.ts';
-import { recordKey } from './record-key.ts';
+import { recordKey, type StateOfRecord } from './record-key.ts';
 import { recordLine } from './record-line.ts';
 import { RecordMaker } from './record-maker.ts';
 import type { Settled } from './targets/line-queue.ts';
@@ -124,8 +124,7 @@ export class RecordWriter {
       const line = await this.#options.maker.make(facts);
       // Taken off only now: what is being worked on when the log closes still has to be counted.
       if (!this.#takeOff(facts)) return;
-      const { head, sequence } = facts;
-      this.#put({ id: head.id, ...present('sequence', sequence) }, line);
+      this.#put(stateOf(facts), line);
     } catch (error) {
       this.#options.metrics.watchFailed('record');
       this.#options.logger.error('Cannot make the record of an exchange: it is counted as dropped', {
@@ -136,7 +135,7 @@ export class RecordWriter {
     }
   }
 
-  #put(state: { readonly id: string; readonly sequence?: number }, line: Buffer): void {
+  #put(state: StateOfRecord, line: Buffer): void {
     const targets = this.#options.targets();
     const settled = this.#closing(state.id, targets.length);
     const key = recordKey(state);
@@ -157,7 +156,8 @@ export class RecordWriter {
   #lose(lost: readonly ExchangeFacts[], reason: 'overflow' | 'shutdown' | 'failed'): void {
     const targets = this.#options.targets();
     for (const facts of lost) {
-      for (const target of targets) target.lose(reason);
+      const key = recordKey(stateOf(facts));
+      for (const target of targets) target.lose(reason, key);
       release(facts);
       if (reason !== 'shutdown') this.#close(facts.head.id);
     }
@@ -185,6 +185,10 @@ export class RecordWriter {
       if (left === 0) close();
     };
   }
+}
+
+function stateOf({ head, sequence }: ExchangeFacts): StateOfRecord {
+  return { id: head.id, ...present('sequence', sequence) };
 }
 
 /** What was captured of it; nothing happens when that was done before. */

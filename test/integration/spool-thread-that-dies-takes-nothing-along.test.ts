@@ -84,13 +84,17 @@ for (const moment of ['before it has read them', 'after it has written them down
     await until('the thread to run', () => thread?.running || undefined);
     // A message that it cannot understand ends it; what comes behind in the same turn is never read.
     if (moment.startsWith('before')) thread?.post({ kind: 'add' } as never);
-    for (let n = 0; n < 7; n++) spool.lose('overflow');
+    for (let n = 0; n < 7; n++) spool.lose('overflow', `lost${n}`);
     for (let n = 0; n < 3; n++) deliver(`r${n}`);
     await until('all records', () => (receiver.stored.size === 3 ? true : undefined));
     await close();
     const dropped = { overflow: 7 };
     assert.equal(told.get('restarted'), 1);
     assert.deepEqual(readSpool(state)['store'], { seen: 10, delivered: 3, waiting: 0, dropped });
+    assert.deepEqual(
+      listedAsDropped(state).map(({ id }) => id),
+      Array.from({ length: 7 }, (_, n) => `lost${n}`),
+    );
     assert.deepEqual([told.get('store delivered'), told.get('store dropped_overflow')], [3, 7]);
   });
 }

@@ -2,6 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { DROP_REASONS, type DropReason } from '../../observe/meters.ts';
 import { type Account, type Dropped, type DroppedRecord, type Ledger, sumOf } from './ledger.ts';
+import type { Losses } from './losses.ts';
 import type { Parcel } from './messages.ts';
 import { numberOf } from './rows.ts';
 
@@ -88,6 +89,14 @@ export class AccountRows {
   /** The same of many; of more than are kept the latest. */
   listSpan({ target, afterSeq, throughSeq, atEpochMs, reason }: DroppedSpan, spoolBytes: number): void {
     this.#listSpan.run(target, atEpochMs, reason, afterSeq, throughSeq, mostListed(spoolBytes));
+    this.#shorten(spoolBytes);
+  }
+
+  /** Counts and lists records that never were in the spool. */
+  lose(target: string, { counts, latest }: Losses, atEpochMs: number, spoolBytes: number): void {
+    this.#ledger.lost(target, counts);
+    if (latest.length === 0) return;
+    for (const { id, reason } of latest) this.#list.run(target, id, atEpochMs, reason, '');
     this.#shorten(spoolBytes);
   }
 

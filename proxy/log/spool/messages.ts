@@ -1,7 +1,8 @@
 /** What the log and the spool's thread say to each other. */
 import type { NetworkTarget } from '#contract/compiled-targets.ts';
 import type { SpoolEvent } from '../../observe/meters.ts';
-import type { Account, Dropped } from './ledger.ts';
+import type { Account } from './ledger.ts';
+import type { Losses } from './losses.ts';
 import type { Extent } from './rows.ts';
 import type { StoreOptions } from './store.ts';
 import type { Attempt, Careful } from './suspicion.ts';
@@ -19,7 +20,7 @@ export interface Parcel {
   /** Rises within a run. */
   readonly number: number;
   /** Records that were lost before they came here, for every target. */
-  readonly lost: Dropped;
+  readonly lost: Losses;
 }
 
 export type SpoolRequest =

@@ -8,6 +8,7 @@ import { startReceiver } from '../../../test/support/log-targets/receiver.ts';
 import { readSpool } from '../../../test/support/spool-file.ts';
 import type { RecordResult } from '../../observe/meters.ts';
 import { createLogger } from '../logger.ts';
+import type { Losses } from './losses.ts';
 import type { SpoolConfig, SpoolRequest } from './messages.ts';
 import { Spool } from './spool.ts';
 import { type SpoolThread, type SpoolThreadEvents, startSpoolThread } from './spool-thread.ts';
@@ -131,7 +132,7 @@ describe('Spool', () => {
       t.mock.timers.tick(ms);
     };
     const posted: string[] = [];
-    const parcels: { readonly ids: readonly string[]; readonly number: number; readonly lost: object }[] = [];
+    const parcels: { readonly ids: readonly string[]; readonly number: number; readonly lost: Losses }[] = [];
     const thread = {
       running: true,
       post: (request: SpoolRequest) => {
@@ -203,11 +204,11 @@ describe('Spool', () => {
 
   it('sends losses that the thread could not write down again with the next records, and not by themselves', (t) => {
     const { spool, parcels, deliver, taken, pass } = openAsThread(t);
-    spool.lose('overflow');
+    spool.lose('overflow', 'early');
     pass(250);
     taken(false);
     pass(250);
-    spool.lose('overflow');
+    spool.lose('failed', 'late');
     pass(250);
     deliver('r0');
     pass(250);
@@ -216,13 +217,26 @@ describe('Spool', () => {
     pass(250);
     taken();
     assert.deepEqual(
-      parcels.map(({ ids, number, lost }) => [number, ids, lost]),
+      parcels.map(({ ids, number, lost }) => [number, ids, lost.counts, lost.latest.map(({ id }) => id)]),
       [
-        [1, [], { overflow: 1 }],
-        [2, ['r0'], { overflow: 2 }],
-        [3, ['r1'], {}],
+        [1, [], { overflow: 1 }, ['early']],
+        [2, ['r0'], { overflow: 1, failed: 1 }, ['early', 'late']],
+        [3, ['r1'], {}, []],
       ],
     );
+  });
+
+  it('tells the thread which records gave way before it could take them', (t) => {
+    const { parcels, deliver, taken, pass } = openAsThread(t);
+    deliver('with the thread');
+    pass(250);
+    for (let n = 0; n < 10_003; n++) deliver(`r${n}`);
+    taken();
+    pass(250);
+    assert.deepEqual(parcels.at(-1)?.lost, {
+      counts: { overflow: 3 },
+      latest: ['r0', 'r1', 'r2'].map((id) => ({ id, reason: 'overflow' })),
+    });
   });
 
   it('leaves what it cannot write down in time to the journal', async (t) => {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { DropReason } from '../../observe/meters.ts';
 import { LineQueue, type QueuedLine, type Settled } from '../targets/line-queue.ts';
 import type { Target, TargetServices, TargetState } from '../targets/target.ts';
-import { type Dropped, droppedInAll, sumOf } from './ledger.ts';
+import { isLoss, type Losses, lossesInAll, lossesOf, NO_LOSSES } from './losses.ts';
 import type { SpoolConfig, SpoolReply } from './messages.ts';
 import { type SpoolThread, type SpoolThreadEvents, startSpoolThread } from './spool-thread.ts';
 import { Suspicion } from './suspicion.ts';
@@ -36,7 +36,7 @@ const MOST_CRASHES = 3;
 interface Sending {
   readonly lines: readonly QueuedLine[];
   readonly number: number;
-  readonly lost: Dropped;
+  readonly lost: Losses;
 }
 
 export class Spool implements Target {
@@ -57,7 +57,7 @@ export class Spool implements Target {
   /** In the thread's memory alone. */
   readonly #held = new Map<string, Settled>();
   /** Lost before they reached the thread, and not on their way to it. */
-  #lost: Dropped = {};
+  #lost = NO_LOSSES;
   /** It could not write losses down: they go there again with the next records. */
   #lostWaits = false;
   #closing = false;
@@ -97,8 +97,8 @@ export class Spool implements Target {
     this.#tellWaiting();
   }
 
-  lose(reason: DropReason): void {
-    this.#lose(reason, 1);
+  lose(reason: DropReason, id: string): void {
+    this.#lose(reason, [id]);
     this.#sendSoon();
   }
 
@@ -134,7 +134,7 @@ export class Spool implements Target {
 
   /** Whether there is anything to tell the thread. */
   get #hasNews(): boolean {
-    return this.#queue.records > 0 || (!this.#lostWaits && sumOf(this.#lost) > 0);
+    return this.#queue.records > 0 || (!this.#lostWaits && isLoss(this.#lost));
   }
 
   #greet(): void {
@@ -159,7 +159,7 @@ export class Spool implements Target {
     this.#number += 1;
     this.#sentAtMs = performance.now();
     this.#sending = { lines: this.#queue.take(BATCH_BYTES), number: this.#number, lost: this.#lost };
-    this.#lost = {};
+    this.#lost = NO_LOSSES;
     this.#post(this.#sending);
   }
 
@@ -211,11 +211,11 @@ export class Spool implements Target {
   }
 
   #taken(durable: boolean): void {
-    const { lines = [], lost = {} } = this.#sending ?? {};
+    const { lines = [], lost = NO_LOSSES } = this.#sending ?? {};
     this.#sending = undefined;
     this.#crashes = 0;
     this.#lostWaits = !durable;
-    if (!durable) this.#lost = droppedInAll(this.#lost, lost);
+    if (!durable) this.#lost = lossesInAll(lost, this.#lost);
     for (const { id, settled } of lines) {
       if (durable) settled('delivered');
       else this.#held.set(id, settled);
@@ -239,25 +239,28 @@ export class Spool implements Target {
     if (this.#crashes >= MOST_CRASHES && this.#sending !== undefined) {
       const { lines, lost } = this.#sending;
       this.#sending = undefined;
-      this.#lost = droppedInAll(this.#lost, lost);
+      this.#lost = lossesInAll(lost, this.#lost);
       this.#drop(lines, 'failed');
     }
-    const held = [...this.#held.values()];
+    const held = new Map(this.#held);
     this.#held.clear();
-    if (held.length > 0) this.#lose('failed', held.length);
-    for (const settled of held) settled('failed');
+    this.#lose('failed', [...held.keys()]);
+    for (const settled of held.values()) settled('failed');
     this.#notify();
   }
 
-  #lose(reason: DropReason, records: number): void {
-    this.#tally.lost(reason, records);
+  #lose(reason: DropReason, ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    this.#tally.lost(reason, ids.length);
     // What a shutdown cut off is found in the journal by the next start, and counted then.
-    if (reason !== 'shutdown') this.#lost = droppedInAll(this.#lost, { [reason]: records });
+    if (reason !== 'shutdown') this.#lost = lossesInAll(this.#lost, lossesOf(reason, ids));
   }
 
   #drop(lines: readonly QueuedLine[], reason: DropReason): void {
-    if (lines.length === 0) return;
-    this.#lose(reason, lines.length);
+    this.#lose(
+      reason,
+      lines.map(({ id }) => id),
+    );
     for (const { settled } of lines) settled(reason);
   }
 

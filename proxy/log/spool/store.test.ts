@@ -112,7 +112,7 @@ describe('SpoolStore', () => {
             break;
           }
           case 'subscribe':
-            store.subscribe(name);
+            store.subscribe(name, now);
             serving.add(name);
             break;
           case 'finish':
@@ -120,13 +120,13 @@ describe('SpoolStore', () => {
             serving.delete(name);
             break;
           case 'remove':
-            store.remove(name);
+            store.remove(name, now);
             serving.delete(name);
             break;
           case 'restart':
             spool.restart();
             // What was about to leave goes on as if it were to stay; the engine takes it off again.
-            for (const each of spool.store.targets) if (!serving.has(each)) spool.store.remove(each);
+            for (const each of spool.store.targets) if (!serving.has(each)) spool.store.remove(each, now);
             break;
           case 'later':
             now += 700;
@@ -150,7 +150,7 @@ describe('SpoolStore', () => {
 
   it('knows a record that comes again by its id, until it was removed', () => {
     const spool = open({ keepMs: 1000 });
-    spool.store.subscribe('a');
+    spool.store.subscribe('a', 0);
     spool.store.add([record('1'), record('1'), record('2')], 0);
     spool.restart();
     spool.store.add([record('2')], 0);
@@ -165,9 +165,9 @@ describe('SpoolStore', () => {
 
   it('keeps each target at its own place, and gives one that comes later nothing of what was before', () => {
     const { store, ledger } = open();
-    store.subscribe('a');
+    store.subscribe('a', 0);
     store.add([record('1'), record('2')], 0);
-    store.subscribe('b');
+    store.subscribe('b', 0);
     store.add([record('3')], 0);
     const ids = (target: string): string[] => store.batch(target, ALL).map(({ id }) => id);
     assert.deepEqual([ids('a'), ids('b')], [['1', '2', '3'], ['3']]);
@@ -179,7 +179,7 @@ describe('SpoolStore', () => {
 
   it('gives batches within both limits, and a single longer record on its own', () => {
     const { store } = open();
-    store.subscribe('a');
+    store.subscribe('a', 0);
     store.add([record('1', 10_000), record('2', 10), record('3', 10), record('4', 10)], 0);
     const ids = (records: number, bytes: number): string =>
       store
@@ -196,8 +196,8 @@ describe('SpoolStore', () => {
 
   it('makes room: first what everybody took, then the oldest bodies, then the oldest records', () => {
     const { store, ledger } = open({ maxBytes: 90_000, keepMs: 1 << 30 });
-    store.subscribe('a');
-    store.subscribe('b');
+    store.subscribe('a', 0);
+    store.subscribe('b', 0);
     const texts = (): string[] =>
       store.batch('a', ALL).map(({ id, json }) => {
         const { request } = JSON.parse(json.toString()) as {
@@ -244,7 +244,7 @@ describe('SpoolStore', () => {
     ] as const) {
       const spool = open({ maxBytes: 1 << 19 });
       const random = seeded(20_261_121);
-      spool.store.subscribe('a');
+      spool.store.subscribe('a', 0);
       for (let n = 0; spool.store.waiting('a').records === n; n += 20) {
         const lengths = Array.from({ length: 20 }, () => least + random.below(most - least));
         spool.store.add(
@@ -260,7 +260,7 @@ describe('SpoolStore', () => {
 
   it('takes a record that is longer than all the room there is', () => {
     const { store, ledger } = open({ maxBytes: 0 });
-    store.subscribe('a');
+    store.subscribe('a', 0);
     store.add([record('1'), record('2')], 0);
     assert.deepEqual(
       store.batch('a', ALL).map(({ id }) => id),
@@ -271,8 +271,8 @@ describe('SpoolStore', () => {
 
   it('drops what waited too long for those that did not take it, and for nobody else', () => {
     const { store, ledger } = open({ maxAgeMs: 1000 });
-    store.subscribe('slow');
-    store.subscribe('good');
+    store.subscribe('slow', 0);
+    store.subscribe('good', 0);
     store.add([record('1')], 0);
     store.add([record('2')], 500);
     store.settle('good', store.batch('good', ALL).at(-1)?.seq ?? 0, 'delivered');
@@ -290,7 +290,7 @@ describe('SpoolStore', () => {
     const db = openDatabase(path);
     const ledger = new Ledger();
     const store = new SpoolStore(db, ROOMY, ledger);
-    store.subscribe('a');
+    store.subscribe('a', 0);
     store.add([record('1')], 0);
     db.exec(`PRAGMA max_page_count = ${Number(db.prepare('PRAGMA page_count').get()?.['page_count']) + 2}`);
     const before = [ledger.account('a'), store.waiting('a'), store.usedBytes];
@@ -310,8 +310,8 @@ describe('SpoolStore', () => {
       spool.store.listDropped({ target: 'a', id: `r${n}`, atEpochMs: n, reason: 'refused', error: '400' });
     }
     assert.deepEqual([listed(spool).length, listed(spool)[0]], [1_000, ['a', 'r10', 10, 'refused', '400']]);
-    spool.store.subscribe('a');
-    spool.store.subscribe('b');
+    spool.store.subscribe('a', 0);
+    spool.store.subscribe('b', 0);
     spool.store.add([record('1'), record('2')], 5);
     spool.store.settle('b', 1, 'delivered');
     spool.store.options = { ...ROOMY, maxAgeMs: 10 };
@@ -346,9 +346,33 @@ describe('SpoolStore', () => {
     spool.store.close();
   });
 
+  it('lists what a target that left was not given, and what was lost on the way to the spool', () => {
+    const spool = open();
+    for (const target of ['a', 'b', 'leaving']) spool.store.subscribe(target, 0);
+    spool.store.add([record('1'), record('2')], 1);
+    spool.store.finish('leaving');
+    const latest = [{ id: '3/1', reason: 'overflow' } as const, { id: '4', reason: 'failed' } as const];
+    const parcel = { run: 'one', number: 1, lost: { counts: { overflow: 8, failed: 1 }, latest } };
+    for (const again of [false, true]) spool.store.add([], again ? 9 : 2, parcel);
+    spool.store.settle('a', 1, 'delivered');
+    spool.store.remove('a', 3);
+    spool.store.subscribe('leaving', 4);
+    assert.deepEqual(listed(spool), [
+      ['a', '3/1', 2, 'overflow', ''],
+      ['a', '4', 2, 'failed', ''],
+      ['b', '3/1', 2, 'overflow', ''],
+      ['b', '4', 2, 'failed', ''],
+      ['a', '2', 3, 'removed', ''],
+      ['leaving', '1', 4, 'removed', ''],
+      ['leaving', '2', 4, 'removed', ''],
+    ]);
+    assert.deepEqual(spool.ledger.account('a').dropped, { overflow: 8, failed: 1, removed: 1 });
+    assert.deepEqual(spool.ledger.account('leaving').dropped, { removed: 2 });
+  });
+
   it('gives the room of delivered records back to the file system', () => {
     const spool = open();
-    spool.store.subscribe('a');
+    spool.store.subscribe('a', 0);
     for (let n = 0; n < 100; n++) spool.store.add([record(String(n), 20_000)], 0);
     spool.store.checkpoint();
     const full = statSync(spool.path).size;
@@ -361,7 +385,7 @@ describe('SpoolStore', () => {
 
   it('keeps the room of delivered records for those that come in, as long as some do', () => {
     const spool = open();
-    spool.store.subscribe('a');
+    spool.store.subscribe('a', 0);
     const sizes = new Set<number>();
     for (let second = 1; second <= 20; second++) {
       for (let n = 0; n < 20; n++) spool.store.add([record(`${second} ${n}`, 20_000)], second);
@@ -376,7 +400,7 @@ describe('SpoolStore', () => {
 
   it('reads a page once for targets at the same place, and anew what became shorter meanwhile', () => {
     const { store } = open({ maxBytes: 60_000 });
-    for (const target of ['a', 'b']) store.subscribe(target);
+    for (const target of ['a', 'b']) store.subscribe(target, 0);
     store.add([record('1', 8000), record('2', 8000), record('3', 8000)], 0);
     const read = (target: string, records: number): (Buffer | undefined)[] =>
       store.batch(target, { records, bytes: 1 << 20 }).map(({ json }) => json);

@@ -9,7 +9,7 @@ import { AccountRows } from './account-rows.ts';
 import { type DroppedRecord, type Ledger, sumOf } from './ledger.ts';
 import type { Parcel } from './messages.ts';
 import { type Extent, type NewRecord, RecordRows, type RowFacts, rowBytes, type StoredRecord } from './rows.ts';
-import { lessened, NOTHING, type Subscription, waitingFor } from './subscription.ts';
+import { lessened, NOTHING, type Subscription, settledThrough, waitingFor } from './subscription.ts';
 
 export interface StoreOptions {
   /** Most bytes of the file that records may take; a single longer one is taken all the same. */
@@ -83,11 +83,11 @@ export class SpoolStore {
   }
 
   /** From now on the target gets what comes in; one that is there already goes on where it was. */
-  subscribe(target: string): void {
+  subscribe(target: string, atEpochMs: number): void {
     const known = this.#subscriptions.get(target);
     if (known !== undefined && known.end === undefined) return;
     this.#transaction(() => {
-      if (known !== undefined) this.#retire(target);
+      if (known !== undefined) this.#retire(target, atEpochMs);
       this.#subscribe(target, this.#rows.lastSeq());
     });
   }
@@ -99,8 +99,8 @@ export class SpoolStore {
   }
 
   /** Takes the target off; what still waits for it is dropped. */
-  remove(target: string): void {
-    if (this.#subscriptions.has(target)) this.#transaction(() => this.#retire(target));
+  remove(target: string, atEpochMs: number): void {
+    if (this.#subscriptions.has(target)) this.#transaction(() => this.#retire(target, atEpochMs));
   }
 
   /** Takes records in, for every target. One that is there already is passed over. @throws what SQLite throws; then nothing changed */
@@ -108,7 +108,8 @@ export class SpoolStore {
     this.#transaction(() => {
       if (parcel !== undefined && !this.#accounts.hear(parcel)) return;
       for (const [name, { end }] of this.#subscriptions)
-        if (parcel !== undefined && end === undefined) this.#ledger.lost(name, parcel.lost);
+        if (parcel !== undefined && end === undefined)
+          this.#accounts.lose(name, parcel.lost, atEpochMs, this.options.maxBytes);
       this.#busy = true;
       for (const record of records) {
         if (this.#rows.has(record.id)) continue;
@@ -159,10 +160,10 @@ export class SpoolStore {
     const { maxAgeMs, keepMs } = this.options;
     const removable = (): RowFacts[] =>
       this.#rows.stale(
-        { through: this.#settledThrough(), keptSince: nowEpochMs - keepMs, now: nowEpochMs },
+        { through: settledThrough(this.#subscriptions), keptSince: nowEpochMs - keepMs, now: nowEpochMs },
         UPKEEP_ROWS,
       );
-    const expired = this.#rows.lastBefore(nowEpochMs - maxAgeMs, this.#settledThrough(), UPKEEP_ROWS);
+    const expired = this.#rows.lastBefore(nowEpochMs - maxAgeMs, settledThrough(this.#subscriptions), UPKEEP_ROWS);
     const known = removable();
     if (expired === undefined && known.length === 0) return [];
     return this.#transaction(() => {
@@ -199,8 +200,8 @@ export class SpoolStore {
     else this.#ledger.saw(target, -lost);
   }
 
-  #retire(target: string): void {
-    this.#settle(target, Number.MAX_SAFE_INTEGER, 'removed');
+  #retire(target: string, atEpochMs: number): void {
+    this.#drop(target, Number.MAX_SAFE_INTEGER, 'removed', atEpochMs);
     this.#subscriptions.delete(target);
     this.#accounts.retire(target);
   }
@@ -216,11 +217,15 @@ export class SpoolStore {
   }
 
   #dropThrough(seq: number, reason: DropReason, atEpochMs: number): void {
-    for (const [target, { cursor, end = seq }] of this.#subscriptions) {
-      const span = { afterSeq: cursor, throughSeq: Math.min(seq, end) };
-      this.#accounts.listSpan({ target, ...span, atEpochMs, reason }, this.options.maxBytes);
-      this.#settle(target, seq, reason);
-    }
+    for (const target of this.#subscriptions.keys()) this.#drop(target, seq, reason, atEpochMs);
+  }
+
+  /** What the target has not taken, up to this one. */
+  #drop(target: string, seq: number, reason: DropReason, atEpochMs: number): void {
+    const { cursor, end = seq } = this.#subscriptions.get(target) ?? { cursor: seq };
+    const span = { afterSeq: cursor, throughSeq: Math.min(seq, end) };
+    this.#accounts.listSpan({ target, ...span, atEpochMs, reason }, this.options.maxBytes);
+    this.#settle(target, seq, reason);
   }
 
   /** Policy of a full spool: first what everybody took, then the oldest bodies, then the oldest records. */
@@ -228,7 +233,7 @@ export class SpoolStore {
     while (this.#rows.takenBytes + bytes > this.options.maxBytes) {
       const [oldest] = this.#rows.facts(0, 1);
       if (oldest === undefined) return;
-      if (oldest.seq > this.#settledThrough()) {
+      if (oldest.seq > settledThrough(this.#subscriptions)) {
         if (this.#strip()) continue;
         this.#dropThrough(oldest.seq, 'spool_full', atEpochMs);
       }
@@ -259,15 +264,6 @@ export class SpoolStore {
       this.#set(name, lessened(known, { records: 1, bytes: row.bytes }));
     }
     this.#remove(row);
-  }
-
-  /** Nobody waits for a record up to here. */
-  #settledThrough(): number {
-    let through = Number.MAX_SAFE_INTEGER;
-    for (const { cursor, waiting } of this.#subscriptions.values()) {
-      if (waiting.records > 0) through = Math.min(through, cursor);
-    }
-    return through;
   }
 
   #set(target: string, subscription: Subscription): void {

@@ -16,6 +16,12 @@ export function lessened(known: Subscription, { records, bytes }: Extent): Subsc
   return { ...known, waiting: { records: known.waiting.records - records, bytes: known.waiting.bytes - bytes } };
 }
 
+/** @returns the number up to which nobody waits for a record */
+export function settledThrough(subscriptions: ReadonlyMap<string, Subscription>): number {
+  const held = [...subscriptions.values()].filter(({ waiting }) => waiting.records > 0);
+  return Math.min(Number.MAX_SAFE_INTEGER, ...held.map(({ cursor }) => cursor));
+}
+
 /** Those that have not taken the record of this number. */
 export function waitingFor(
   subscriptions: ReadonlyMap<string, Subscription>,

@@ -41,8 +41,11 @@ export interface Target {
    * @param id the record's, with its sequence (record-key.ts)
    */
   deliver(bytes: Buffer, settled: Settled, id: string): void;
-  /** Counts a record that was lost before it became a line. */
-  lose(reason: DropReason): void;
+  /**
+   * Counts a record that was lost before it became a line.
+   * @param id as of `deliver`
+   */
+  lose(reason: DropReason, id: string): void;
   /** One, or those of all targets that this one stands for. */
   states(): readonly TargetState[];
   /** Resolves when all that was delivered so far has left the queue, or the signal aborts; takes nothing afterwards. */
