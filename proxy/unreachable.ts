@@ -1,13 +1,16 @@
 /** Why another server cannot be reached, told by codes alone: a message may quote what was sent. And what may be done about it. */
 
-/** A code such as ECONNREFUSED, for people. */
-export function errorCode(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
+/**
+ * A code such as ECONNREFUSED, for people.
+ * @param without said of an error that has none. @default its name
+ */
+export function errorCode(error: unknown, without?: string): string {
+  if (!(error instanceof Error)) return without ?? 'unknown';
   const { code, cause, errors } = error as Error & { code?: unknown; errors?: unknown };
   if (typeof code === 'string' && code !== 'UND_ERR_SOCKET') return code;
-  if (cause instanceof Error) return errorCode(cause);
-  if (Array.isArray(errors) && errors[0] instanceof Error) return errorCode(errors[0]);
-  return typeof code === 'string' ? 'socket closed' : error.name;
+  if (cause instanceof Error) return errorCode(cause, without);
+  if (Array.isArray(errors) && errors[0] instanceof Error) return errorCode(errors[0], without);
+  return typeof code === 'string' ? 'socket closed' : (without ?? error.name);
 }
 
 /** No authority that is trusted signed the certificate (codes of OpenSSL's verification, as Node names them). */
@@ -32,12 +35,14 @@ export function codeAndWayOut(code: string): string {
   return way === undefined ? code : `${code}; ${way}`;
 }
 
-const NO_WAY = 'look whether it runs, and whether a NetworkPolicy or a firewall keeps us away';
+/** What to do where nothing comes back. */
+export const NO_WAY = 'look whether it runs, and whether a NetworkPolicy or a firewall keeps us away';
 const WAYS_OUT: Readonly<Record<string, string>> = {
   ENOTFOUND: 'correct the host of its address, or make the Service of that name',
   EAI_AGAIN: 'correct the host of its address, or look whether a NetworkPolicy keeps us from the DNS server',
   ECONNREFUSED: 'start it, or correct the port of its address',
   ETIMEDOUT: NO_WAY,
+  UND_ERR_CONNECT_TIMEOUT: NO_WAY,
   EHOSTUNREACH: NO_WAY,
   ENETUNREACH: NO_WAY,
   EGRESS_PROXY_TIMEOUT: NO_WAY,

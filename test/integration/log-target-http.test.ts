@@ -7,6 +7,7 @@ import { Webhook } from 'standardwebhooks';
 import type { HttpTarget } from '#contract/compiled.ts';
 import { openSink } from '../../proxy/log/spool/open-sink.ts';
 import { BusyError, type RecordSink, RefusedError } from '../../proxy/log/targets/sink.ts';
+import { startDeafServer } from '../support/deaf-server.ts';
 import { type Receiver, type ReceiverOptions, startReceiver } from '../support/log-targets/receiver.ts';
 import { sampleId, sampleMembers, sampleRecord, sampleRecords } from '../support/log-targets/sample-records.ts';
 import { selfSigned } from '../support/self-signed.ts';
@@ -147,6 +148,14 @@ test('http target: a receiver that hangs is given up when the signal aborts, and
   await assert.rejects(writing, reason);
   const impatient = await opened(t, receiver, { timeoutMs: 50 });
   await assert.rejects(impatient.write(sampleRecords(1), never), /within the target's timeout of 50 ms/);
+});
+
+test('http target: packets that are dropped are told from an answer that does not come', async (t) => {
+  const url = `http://127.0.0.1:${await startDeafServer(t)}`;
+  const sink = await opened(t, { url: `${url}/` }, { timeoutMs: 50 });
+  await assert.rejects(sink.write(sampleRecords(1), never), {
+    message: `Cannot reach "${url}": no connection within the target's timeout of 50 ms; look whether it runs, and whether a NetworkPolicy or a firewall keeps us away`,
+  });
 });
 
 test('http target: a receiver that is down is an error that names it, and no more is needed once it is up', async (t) => {

@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 import type { PostgresTarget } from '#contract/compiled.ts';
 import { openSink } from '../../proxy/log/spool/open-sink.ts';
 import { type RecordSink, RefusedError, type SinkRecord } from '../../proxy/log/targets/sink.ts';
+import { startDeafServer } from '../support/deaf-server.ts';
 import { type PostgresServer, postgresPrograms, startPostgres } from '../support/log-targets/postgres-server.ts';
 import { sampleId, sampleMembers, sampleRecord, sampleRecords } from '../support/log-targets/sample-records.ts';
 import { refusal } from '../support/log-targets/writes.ts';
@@ -250,6 +251,14 @@ test(
     assert.equal(await count(table), 2);
   },
 );
+
+test('postgres target: packets that are dropped are told from a server that stands still', options, async (t) => {
+  const dsn = `postgres://writer@127.0.0.1:${await startDeafServer(t)}/logs`;
+  const sink = await opened(t, freshTable(), { dsn }, { timeoutMs: 50 });
+  const message =
+    /^Cannot reach PostgreSQL: no connection within the target's timeout of 50 ms; look whether it runs, and/;
+  await assert.rejects(sink.write(sampleRecords(1), never), { message });
+});
 
 test(
   'postgres target: a server that goes down breaks a write, and the next one after it is up works',

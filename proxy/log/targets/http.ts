@@ -1,7 +1,7 @@
 /** The HTTP client of the network targets: one request at a time over one kept connection, with a limit on the whole of it. */
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
-import { codeAndWayOut } from '../../unreachable.ts';
+import { codeAndWayOut, errorCode, NO_WAY } from '../../unreachable.ts';
 
 export interface HttpRequest {
   readonly method: 'POST' | 'PUT';
@@ -63,10 +63,11 @@ export class HttpClient {
       return await exchange.run(this.#pool, this.origin, request);
     } catch (error) {
       signal.throwIfAborted();
-      if (limit.aborted)
-        throw new Error(`Got no answer from "${this.origin}" within the target's timeout of ${this.#timeoutMs} ms`);
+      const late = `within the target's timeout of ${this.#timeoutMs} ms`;
+      if (limit.aborted && exchange.began) throw new Error(`Got no answer from "${this.origin}" ${late}`);
+      if (limit.aborted) throw new Error(`Cannot reach "${this.origin}": no connection ${late}; ${NO_WAY}`);
       // Codes only: a message may quote what was sent.
-      throw new Error(`Cannot reach "${this.origin}": ${codeAndWayOut(codeOf(error))}`);
+      throw new Error(`Cannot reach "${this.origin}": ${codeAndWayOut(errorCode(error, 'the connection broke'))}`);
     }
   }
 
@@ -90,6 +91,11 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
+  }
+
+  /** Whether there was a connection for it. */
+  get began(): boolean {
+    return this.#controller !== undefined;
   }
 
   async run(pool: Dispatcher, origin: string, request: HttpRequest): Promise<HttpReply> {
@@ -139,10 +145,4 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#settled.reject(error);
   }
-}
-
-function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : 'the connection broke';
 }

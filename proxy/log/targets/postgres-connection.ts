@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises';
 import { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Dsn } from './postgres-dsn.ts';
-import { PostgresSetupError, sqlState } from './postgres-errors.ts';
+import { NoConnectionError, PostgresSetupError, sqlState } from './postgres-errors.ts';
 import {
   addColumns,
   beginBatch,
@@ -55,7 +55,7 @@ export class PostgresConnection {
   static async open(options: PostgresOptions, signal: AbortSignal): Promise<PostgresConnection> {
     const connection = new PostgresConnection(options);
     await connection.#cuttable(signal, async () => {
-      await connection.#client.connect();
+      await connection.#connect(signal);
       await connection.#seeToTable();
     });
     return connection;
@@ -98,6 +98,19 @@ export class PostgresConnection {
       throw error;
     } finally {
       signal.removeEventListener('abort', cut);
+    }
+  }
+
+  /** @throws NoConnectionError when the signal came first */
+  async #connect(signal: AbortSignal): Promise<void> {
+    let reached = false;
+    this.#socket.once('connect', () => {
+      reached = true;
+    });
+    try {
+      await this.#client.connect();
+    } catch (error) {
+      throw signal.aborted && !reached ? new NoConnectionError() : error;
     }
   }
 

@@ -1,5 +1,5 @@
 /** Errors of PostgreSQL and of the way there -> what the spool is told. Server messages may quote records: only codes are passed on. */
-import { codeAndWayOut } from '../../unreachable.ts';
+import { codeAndWayOut, errorCode } from '../../unreachable.ts';
 import { RefusedError } from './sink.ts';
 
 /** Classes of SQLSTATE that speak of the content: data, constraints, limits of a row. */
@@ -33,17 +33,22 @@ export function explain(error: unknown): Error {
   return new Error(`Cannot write to PostgreSQL: SQLSTATE ${state}${advice === undefined ? '' : `, ${advice}`}`);
 }
 
+/** The limit was over before the server's machine took the connection. */
+export class NoConnectionError extends Error {
+  override readonly name = 'NoConnectionError';
+}
+
 /** The table is not as it has to be, and the message says what to run. */
 export class PostgresSetupError extends Error {
   override readonly name = 'PostgresSetupError';
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (typeof code === 'string') return code;
   const message = error instanceof Error ? error.message : '';
   if (message.includes('does not support SSL'))
     return 'the server does not speak TLS; the connection string or tls asks for it';
-  return message.includes('SASL') ? 'the password was refused, or is missing' : 'the connection broke';
+  return errorCode(
+    error,
+    message.includes('SASL') ? 'the password was refused, or is missing' : 'the connection broke',
+  );
 }

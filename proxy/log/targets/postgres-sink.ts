@@ -1,8 +1,9 @@
 /** The `postgres` target: batches copied into a table, each record once, in its newest state. */
 import type { PostgresTarget } from '#contract/compiled.ts';
+import { NO_WAY } from '../../unreachable.ts';
 import { PostgresConnection, type PostgresOptions } from './postgres-connection.ts';
 import { parseDsn } from './postgres-dsn.ts';
-import { explain } from './postgres-errors.ts';
+import { explain, NoConnectionError } from './postgres-errors.ts';
 import { copyRows } from './postgres-row.ts';
 import { type RecordSink, RefusedError, type SinkRecord } from './sink.ts';
 import { type Credentials, credentialValue, trust } from './target-credentials.ts';
@@ -37,9 +38,10 @@ class PostgresSink implements RecordSink {
       await this.#insert(this.#connection, rows, replacing, either);
     } catch (error) {
       signal.throwIfAborted();
-      if (limit.aborted) {
-        throw new Error(`PostgreSQL did not take the records within the target's timeout of ${timeoutMs} ms`);
-      }
+      const late = `within the target's timeout of ${timeoutMs} ms`;
+      if (error instanceof NoConnectionError)
+        throw new Error(`Cannot reach PostgreSQL: no connection ${late}; ${NO_WAY}`);
+      if (limit.aborted) throw new Error(`PostgreSQL did not take the records ${late}`);
       throw explain(error);
     }
   }
