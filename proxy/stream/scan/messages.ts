@@ -1,6 +1,7 @@
 /** Scanner of Anthropic's Messages streams. Every event is told by its name; only the few rare ones are parsed. */
 import { EventScanner } from './event-scanner.ts';
 import { errorType, eventJson, modelName, nameFromData, nameIs } from './facts.ts';
+import type { SseReader } from './sse.ts';
 import { anthropicUsage, objectOf } from './usage.ts';
 
 const BLOCK_DELTA = Buffer.from('content_block_delta');
@@ -13,10 +14,15 @@ const ERROR = Buffer.from('error');
 export class MessagesScanner extends EventScanner {
   protected override event(): void {
     const event = this.sse;
-    const facts = this.facts;
     if (event.nameStart === event.nameEnd) nameFromData(event);
-    if (nameIs(event, BLOCK_DELTA)) facts.contentEvents++;
-    else if (nameIs(event, BLOCK_START)) {
+    if (nameIs(event, BLOCK_DELTA)) this.facts.contentEvents++;
+    else this.#rare(event);
+  }
+
+  /** For itself: machine code that reads what was parsed is thrown away whenever no such value is left, at each full collection. */
+  #rare(event: SseReader): void {
+    const facts = this.facts;
+    if (nameIs(event, BLOCK_START)) {
       if (event.oversize || bearsContent(objectOf(eventJson(event))['content_block'])) facts.contentEvents++;
     } else if (nameIs(event, MESSAGE_START)) {
       const { model, usage } = objectOf(objectOf(eventJson(event))['message']);
