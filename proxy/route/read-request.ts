@@ -50,8 +50,8 @@ export async function matchRequest(
     });
   }
   if (given.model.kind === 'unread' && overridesModel(route)) throw tooFar('"model"', route.name);
-  // A second try needs the whole body.
-  if (mayTryAgain(route)) await body.peek(() => false, incoming.signal);
+  // A second try needs the whole body; a short one of an API is there soon.
+  if (mayTryAgain(route) || (scan && body.short)) await body.peek(() => false, incoming.signal);
   return { incoming, route, facts, body };
 }
 

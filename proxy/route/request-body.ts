@@ -60,6 +60,14 @@ export class RequestBody implements SendableBody {
     return this.#complete && !this.#streaming;
   }
 
+  /**
+   * Whether the head says that it is no longer than what may be kept. It is better sent when all of it is there: no upstream can
+   * answer before, and what a transport ties to a stream outlives its exchange until all memory is collected.
+   */
+  get short(): boolean {
+    return Number(this.#request.headers['content-length']) <= PEEK_BYTES;
+  }
+
   get replayable(): boolean {
     return this.whole || !this.#streaming;
   }
@@ -88,6 +96,7 @@ export class RequestBody implements SendableBody {
       clearTimeout(idle);
       signal.removeEventListener('abort', stop);
     }
+    this.#takeArrived();
     if (this.#failure) throw this.#failure;
   }
 
@@ -98,6 +107,7 @@ export class RequestBody implements SendableBody {
   }
 
   send(model?: string): OutgoingBody {
+    this.#takeArrived();
     const span = model === undefined ? undefined : this.scanner.modelSpan;
     if (this.whole) {
       if (this.#keptBytes === 0) return { kind: 'none' };
@@ -128,6 +138,24 @@ export class RequestBody implements SendableBody {
     this.#request.pause();
     this.#streaming?.destroy(error);
     this.#awake();
+  }
+
+  /** One that has arrived to its end is whole now, and not some turns of the event loop later: it needs no stream. */
+  #takeArrived(): void {
+    const request = this.#request;
+    if (this.#complete || this.#failure || this.#streaming) return;
+    if (request.readableLength > 0) request.read();
+    if (request.readableLength > 0 || !this.#hasArrived()) return;
+    this.#finish();
+    // Nothing comes any more but the end, which the request's own cleaning up waits for.
+    request.resume();
+  }
+
+  /** The parser may tell of the end only after the turn in which its last byte came. RFC 9112, section 6.3: no length, no body. */
+  #hasArrived(): boolean {
+    const { complete, headers } = this.#request;
+    if (complete) return true;
+    return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === this.#totalBytes;
   }
 
   #joinKept(): Buffer {
@@ -188,7 +216,7 @@ export class RequestBody implements SendableBody {
   }
 
   #finish(): void {
-    if (this.#failure) return;
+    if (this.#failure || this.#complete) return;
     this.#complete = true;
     this.#progress?.stop();
     this.#streaming?.push(null);
