@@ -8,9 +8,9 @@ export interface Problem {
   readonly message: string;
 }
 
-/** The part of a resource that a finding makes invalid. */
+/** The part of a resource that a finding makes invalid, or which does not do what it was written for. */
 export interface FindingPart {
-  readonly kind: 'upstream' | 'route' | 'target' | 'client' | 'listener';
+  readonly kind: 'upstream' | 'route' | 'target' | 'redaction' | 'client' | 'listener';
   readonly name: string;
 }
 

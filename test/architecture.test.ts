@@ -85,6 +85,7 @@ test('architecture: each library is imported at its one door', () => {
     [/^prom-client$/, /^(proxy\/observe\/(((limit|log|tool)-)?metrics|counting-histogram)|operator\/metrics)\.ts$/],
     [/^(yaml|@marcbachmann\/cel-js)/, /^proxy\/config\//],
     [/^ajv/, /^proxy\/(config\/|tools\/arguments\.ts)/],
+    [/^re2js$/, /^(proxy\/(log\/redact|tools)\/|contract\/validate\/redaction\.ts$)/],
     [/^eventsource-parser/, /^proxy\/translate\/sse\.ts$/],
     [/^@modelcontextprotocol\/client$/, /^proxy\/tools\/mcp-connection\.ts$/],
   ];

@@ -5,6 +5,7 @@ import type { SecretLookup } from '../secrets.ts';
 import type { TokenKeys } from '../token-keys.ts';
 import { validateGateway } from './gateway.ts';
 import { validateLogging } from './logging.ts';
+import { validateRedaction } from './redaction.ts';
 import { validateRoutes } from './routes.ts';
 import { validateTiers } from './tiers.ts';
 import { validateToolLoops } from './tool-loop.ts';
@@ -22,6 +23,7 @@ export function validate(resource: StreamProxy, secrets: SecretLookup, tokenKeys
     ...validateRoutes(spec),
     ...validateTiers(spec),
     ...validateToolLoops(spec, secrets),
+    ...validateRedaction(spec),
     ...validateLogging(spec, secrets),
     ...validateGateway(spec, secrets, tokenKeys),
   ];
