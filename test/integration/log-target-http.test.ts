@@ -197,6 +197,8 @@ test('http target: no error holds the credential, the signing key or a record', 
   errors.push(await down.write(sampleRecords(1), never).catch((reason: unknown) => reason));
   const broken = new Map([...SECRETS, ['token', `${TOKEN}\r\nx: y`]]);
   errors.push(await opened(t, receiver, CREDENTIAL, broken).catch((reason: unknown) => reason));
+  const garbled = new Map([...SECRETS, ['hmac', `whsec_%${KEY.toString('base64')}`]]);
+  errors.push(await opened(t, receiver, CREDENTIAL, garbled).catch((reason: unknown) => reason));
   errors.push(await opened(t, receiver, CREDENTIAL, new Map([['token', TOKEN]])).catch((reason: unknown) => reason));
   for (const error of errors) {
     assert.ok(error instanceof Error);
