@@ -38,11 +38,9 @@ export function judgeReply(
   throw new Error(`Cannot deliver to "${origin}": it answered ${status}${advice === undefined ? '' : `; ${advice}`}`);
 }
 
-const MAX_RETRY_AFTER_MS = 3_600_000;
-
-/** RFC 9110, section 10.2.3: seconds, or a date. An hour at most is believed. */
+/** RFC 9110, section 10.2.3: seconds, or a date. How much of it is believed is for whoever waits. */
 export function retryAfterMs(value: string | undefined, nowEpochMs: number = Date.now()): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^[0-9]+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - nowEpochMs;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
+  return Number.isNaN(ms) ? undefined : Math.max(ms, 0);
 }
