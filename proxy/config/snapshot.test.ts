@@ -86,6 +86,9 @@ test('Snapshots keep what is in force when the next cannot be used, and say why 
     ['key', 'ca'],
   );
   assert.doesNotMatch(JSON.stringify(problems), /sk-1/);
+  const garbled = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  const [problem] = snapshots.swap(loaded([upstream('b', 'http://b', { caFile: 'ca' })], [['ca', garbled]]));
+  assert.match(problem?.message ?? '', /^Authorities of upstream "b": Expected .* that can be parsed$/);
   assert.equal(snapshots.config?.upstreams[0]?.name, 'a');
   assert.equal(snapshots.openPools, 1);
   snapshots.close();

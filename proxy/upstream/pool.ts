@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici';
 import buildConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { ValidUpstream } from '#contract/compiled.ts';
+import { bundleFacts } from '../authorities.ts';
 import { ChunkReads } from './chunk-reads.ts';
 import { type Egress, openTunnel, parseEgress } from './egress.ts';
 import { http2Handler } from './http2.ts';
@@ -139,11 +140,7 @@ export function certificateProblem({ cert, key }: TlsMaterial): string | undefin
 
 /** @returns what is wrong with a PEM bundle, if anything */
 export function trustProblem(pem: string): string | undefined {
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) return 'Expected a PEM bundle with at least one certificate';
-  try {
-    createSecureContext({ ca: pem });
-    return undefined;
-  } catch {
-    return 'Expected a PEM bundle of certificates that can be parsed';
-  }
+  const { found, readable } = bundleFacts(pem);
+  if (found === 0) return 'Expected a PEM bundle with at least one certificate';
+  return readable === 0 ? 'Expected a PEM bundle of certificates that can be parsed' : undefined;
 }

@@ -1,5 +1,6 @@
 /** Credential files -> what targets need of them: headers, trust, plain values. Values never reach a message. */
 import type { HeaderCredential, NetworkTarget } from '#contract/compiled.ts';
+import { bundleFacts } from '../../authorities.ts';
 
 /** File name beside config.json → content. */
 export type Credentials = ReadonlyMap<string, string>;
@@ -13,9 +14,25 @@ export function credentialValue(file: string, credentials: Credentials): string 
   return value;
 }
 
-/** The PEM bundle of `tls.ca`, as an option. */
-export function trust({ caFile }: NetworkTarget, credentials: Credentials): { readonly ca?: string } {
-  return caFile === undefined ? {} : { ca: credentialValue(caFile, credentials) };
+/**
+ * The PEM bundle of `tls.ca`, as an option.
+ * @throws Error when it was not delivered, or holds what is no certificate: nobody would be told what is not trusted
+ */
+export function trust({ kind, caFile }: NetworkTarget, credentials: Credentials): { readonly ca?: string } {
+  if (caFile === undefined) return {};
+  const ca = credentialValue(caFile, credentials);
+  const { found, readable } = bundleFacts(ca);
+  if (found === 0) {
+    throw new Error(
+      `Cannot use ${kind}.tls.ca: the Secret's value holds no PEM certificate (-----BEGIN CERTIFICATE-----); put the authority's there`,
+    );
+  }
+  if (readable < found) {
+    throw new Error(
+      `Cannot use ${kind}.tls.ca: certificate ${readable + 1} of ${found} in the Secret's value cannot be read; put it there whole`,
+    );
+  }
+  return { ca };
 }
 
 /**
