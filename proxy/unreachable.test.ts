@@ -23,7 +23,7 @@ const told = (url: string): Promise<string> =>
 /** Of a TLS handshake that must fail. */
 async function toldOf(options: ConnectionOptions): Promise<string> {
   const [error] = (await once(connect(options), 'error')) as [Error];
-  return codeAndWayOut(errorCode(error));
+  return codeAndWayOut(errorCode(error), options.ca !== undefined);
 }
 
 test('a host without an address, a port without a listener, and no TLS where it is asked for', async (t) => {
@@ -49,6 +49,10 @@ test('a certificate that nobody vouches for, and one for another name', async (t
   assert.equal(
     await toldOf({ host: '127.0.0.1', port }),
     'DEPTH_ZERO_SELF_SIGNED_CERT; name the authority that signed its certificate in tls.ca',
+  );
+  assert.equal(
+    await toldOf({ host: '127.0.0.1', port, ca: selfSigned().cert }),
+    'DEPTH_ZERO_SELF_SIGNED_CERT; its certificate is signed by none of the authorities in tls.ca; put the one that signed it there',
   );
   assert.equal(
     await toldOf({ host: '127.0.0.1', port, ca: own.cert, servername: 'claude.example' }),

@@ -20,23 +20,27 @@ export function isUntrusted(code: string): boolean {
 
 /**
  * @param code of a connection that did not come about
+ * @param ownAuthorities whether `tls.ca` names some already. @default false
  * @returns what whoever wrote its address may do, to be put behind the code; undefined where the code alone says all that is known
  */
-export function wayOut(code: string): string | undefined {
-  if (isUntrusted(code)) return 'name the authority that signed its certificate in tls.ca';
+export function wayOut(code: string, ownAuthorities = false): string | undefined {
+  if (isUntrusted(code))
+    return ownAuthorities ? OTHER_AUTHORITY : 'name the authority that signed its certificate in tls.ca';
   if (code in WAYS_OUT) return WAYS_OUT[code];
   if (code.startsWith('EGRESS_PROXY_')) return 'look at its own log';
   return /SSL|TLS|^EPROTO$/.test(code) ? 'correct the scheme or the port of its address' : undefined;
 }
 
 /** The code and the way out. */
-export function codeAndWayOut(code: string): string {
-  const way = wayOut(code);
+export function codeAndWayOut(code: string, ownAuthorities = false): string {
+  const way = wayOut(code, ownAuthorities);
   return way === undefined ? code : `${code}; ${way}`;
 }
 
 /** What to do where nothing comes back. */
 export const NO_WAY = 'look whether it runs, and whether a NetworkPolicy or a firewall keeps us away';
+const OTHER_AUTHORITY =
+  'its certificate is signed by none of the authorities in tls.ca; put the one that signed it there';
 const WAYS_OUT: Readonly<Record<string, string>> = {
   ENOTFOUND: 'correct the host of its address, or make the Service of that name',
   EAI_AGAIN: 'correct the host of its address, or look whether a NetworkPolicy keeps us from the DNS server',

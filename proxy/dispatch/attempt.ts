@@ -218,7 +218,11 @@ class Attempt implements Dispatcher.DispatchHandler, ChunkSink {
     if (code === 'UND_ERR_CONNECT_TIMEOUT') return this.#timeout('connect', this.#upstream.timeouts.connectMs);
     const through = this.#upstream.proxyUrl === undefined ? '' : ' through its egress proxy';
     return this.#phase === 'connect'
-      ? this.#failure('connect_failed', `cannot be reached${through}: ${codeAndWayOut(code)}`, error)
+      ? this.#failure(
+          'connect_failed',
+          `cannot be reached${through}: ${codeAndWayOut(code, this.#upstream.caFile !== undefined)}`,
+          error,
+        )
       : this.#failure('upstream_broke', `closed the connection before it answered: ${code}`, error);
   }
 

@@ -87,9 +87,28 @@ test('http target: the public Standard Webhooks library verifies our signature, 
   const webhook = new Webhook(String(SECRETS.get('hmac')));
   assert.deepEqual(webhook.verify(body, signed), [sampleMembers(0), sampleMembers(1)]);
   assert.throws(() => webhook.verify(`${String(body)} `, signed), /No matching signature/);
-  const refusing = await startReceiver(t, { key: randomBytes(24) });
-  const rejected = (await opened(t, refusing, CREDENTIAL)).write(sampleRecords(1), never);
-  await assert.rejects(rejected, /answered 401; check the credential/);
+});
+
+test('http target: who is not let in is told which of its fields to check', async (t) => {
+  const { credential, hmacFile } = CREDENTIAL;
+  const clock = ' \\(and the clock: receivers refuse timestamps more than five minutes off\\)';
+  for (const [more, status, advice] of [
+    [{ credential }, 401, 'check http\\.credential\\.secret$'],
+    [{ credential }, 403, 'check http\\.credential\\.secret, and what it may do$'],
+    [{ hmacFile }, 401, `check http\\.hmac\\.secret${clock}$`],
+    [CREDENTIAL, 401, `check http\\.credential\\.secret and http\\.hmac\\.secret${clock}$`],
+    [{}, 401, "it wants a credential; name one under the target's `credential`$"],
+  ] as const) {
+    const refusing = await startReceiver(t);
+    refusing.fault = () => ({ status });
+    const rejected = (await opened(t, refusing, more)).write(sampleRecords(1), never);
+    await assert.rejects(rejected, new RegExp(`answered ${status}; ${advice}`));
+  }
+  const verifying = await startReceiver(t, { key: randomBytes(24) });
+  await assert.rejects(
+    (await opened(t, verifying, { hmacFile })).write(sampleRecords(1), never),
+    /answered 401; check/,
+  );
 });
 
 test('http target: one poison record refuses its batch, and the halves show which one it is', async (t) => {
@@ -147,7 +166,9 @@ test('http target: a receiver that hangs is given up when the signal aborts, and
   stop.abort(reason);
   await assert.rejects(writing, reason);
   const impatient = await opened(t, receiver, { timeoutMs: 50 });
-  await assert.rejects(impatient.write(sampleRecords(1), never), /within the target's timeout of 50 ms/);
+  await assert.rejects(impatient.write(sampleRecords(1), never), {
+    message: `Got no answer from "${new URL(receiver.url).origin}" within the target's timeout of 50 ms; look at the receiver, or raise the target's timeout`,
+  });
 });
 
 test('http target: packets that are dropped are told from an answer that does not come', async (t) => {
@@ -180,8 +201,21 @@ test('http target: TLS is verified, against the authority of the Secret', async 
     (await opened(t, receiver)).write(sampleRecords(1), never),
     /Cannot reach .*: DEPTH_ZERO_SELF_SIGNED_CERT/,
   );
-  const sink = await opened(t, receiver, { caFile: 'ca' }, new Map([['ca', tls.cert]]));
-  await sink.write(sampleRecords(1), never);
+  const trusting = (pem: string): Promise<RecordSink> => opened(t, receiver, { caFile: 'ca' }, new Map([['ca', pem]]));
+  const other = await trusting(selfSigned().cert);
+  await assert.rejects(
+    other.write(sampleRecords(1), never),
+    /; its certificate is signed by none of the authorities in/,
+  );
+  await assert.rejects(
+    trusting('hello'),
+    /^Error: Cannot use http\.tls\.ca: the Secret's value holds no PEM certificate/,
+  );
+  await assert.rejects(
+    trusting(tls.cert + tls.cert.slice(0, 99)),
+    /certificate 2 of 2 in the Secret's value cannot be/,
+  );
+  await (await trusting(tls.cert)).write(sampleRecords(1), never);
   assert.equal(receiver.stored.size, 1);
 });
 

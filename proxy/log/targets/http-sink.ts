@@ -23,6 +23,7 @@ export function openHttpSink(target: HttpTarget, credentials: Credentials): Reco
   const url = new URL(target.url);
   const client = new HttpClient({ origin: url.origin, timeoutMs, ...trust(target, credentials) });
   const key = hmacFile === undefined ? undefined : signingKey(credentialValue(hmacFile, credentials));
+  const proofs = proofsOf(target);
   const fixed = {
     'user-agent': 'sluice',
     'content-type': format === 'json' ? 'application/json' : 'application/x-ndjson',
@@ -37,10 +38,20 @@ export function openHttpSink(target: HttpTarget, credentials: Credentials): Reco
       const id = batchKey(records);
       const headers = { ...fixed, 'idempotency-key': id, ...(key && signatureHeaders(key, id, body)) };
       const request = { method: 'POST' as const, path: `${url.pathname}${url.search}`, headers, body };
-      judgeReply(await client.send(request, signal), client.origin);
+      judgeReply(await client.send(request, signal), { origin: client.origin, proofs });
     },
     close: () => client.close(),
   };
+}
+
+/** Receivers that verify signatures refuse old ones, so that a clock may be what is wrong. */
+function proofsOf({ credential, hmacFile }: HttpTarget): string[] {
+  return [
+    ...(credential ? ['http.credential.secret'] : []),
+    ...(hmacFile === undefined
+      ? []
+      : ['http.hmac.secret (and the clock: receivers refuse timestamps more than five minutes off)']),
+  ];
 }
 
 /** @param bare one record a request, so that it is sent without a list around it */

@@ -33,12 +33,13 @@ const KEEP_ALIVE_MS = 30_000;
 export class HttpClient {
   readonly origin: string;
   readonly #timeoutMs: number;
+  readonly #ownAuthorities: boolean;
   readonly #pool: Dispatcher;
 
-  /** @throws Error when `ca` is no PEM bundle */
   constructor({ origin, timeoutMs, ca }: HttpClientOptions) {
     this.origin = origin;
     this.#timeoutMs = timeoutMs;
+    this.#ownAuthorities = ca !== undefined;
     this.#pool = new Pool(origin, {
       connections: 1,
       allowH2: false,
@@ -64,10 +65,14 @@ export class HttpClient {
     } catch (error) {
       signal.throwIfAborted();
       const late = `within the target's timeout of ${this.#timeoutMs} ms`;
-      if (limit.aborted && exchange.began) throw new Error(`Got no answer from "${this.origin}" ${late}`);
+      if (limit.aborted && exchange.began)
+        throw new Error(
+          `Got no answer from "${this.origin}" ${late}; look at the receiver, or raise the target's timeout`,
+        );
       if (limit.aborted) throw new Error(`Cannot reach "${this.origin}": no connection ${late}; ${NO_WAY}`);
       // Codes only: a message may quote what was sent.
-      throw new Error(`Cannot reach "${this.origin}": ${codeAndWayOut(errorCode(error, 'the connection broke'))}`);
+      const code = errorCode(error, 'the connection broke');
+      throw new Error(`Cannot reach "${this.origin}": ${codeAndWayOut(code, this.#ownAuthorities)}`);
     }
   }
 

@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import { type BaseOptions, ProduceAcks, Producer } from '@platformatic/kafka';
 import type { KafkaTarget } from '#contract/compiled.ts';
-import { explainKafka } from './kafka-errors.ts';
+import { explainKafka, kafkaPlace } from './kafka-errors.ts';
 import type { RecordSink, SinkRecord } from './sink.ts';
 import { type Credentials, credentialValue, trust } from './target-credentials.ts';
 
@@ -57,8 +57,10 @@ class KafkaSink implements RecordSink {
       await this.close();
       signal.throwIfAborted();
       if (limit.aborted)
-        throw new Error(`Kafka did not take the records within the target's timeout of ${timeoutMs} ms`);
-      throw explainKafka(error);
+        throw new Error(
+          `${kafkaPlace(this.#target)} did not take the records within the target's timeout of ${timeoutMs} ms; look at the brokers, or raise the target's timeout`,
+        );
+      throw explainKafka(error, this.#target);
     }
   }
 

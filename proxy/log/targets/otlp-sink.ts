@@ -19,6 +19,8 @@ export function openOtlpSink(target: OtlpTarget, credentials: Credentials): Reco
   const url = new URL(target.url);
   const { timeoutMs } = target;
   const client = new HttpClient({ origin: url.origin, timeoutMs, ...trust(target, credentials) });
+  const proofs = target.credential ? ['otlp.credential.secret'] : [];
+  const sender = { origin: client.origin, proofs, refused: REFUSED };
   const headers = {
     'user-agent': 'sluice',
     'content-type': 'application/json',
@@ -32,7 +34,7 @@ export function openOtlpSink(target: OtlpTarget, credentials: Credentials): Reco
       const body = target.gzip ? await compress(plain) : plain;
       const request = { method: 'POST' as const, path: `${url.pathname}${url.search}`, headers, body };
       const reply = await client.send(request, signal);
-      judgeReply(reply, client.origin, REFUSED);
+      judgeReply(reply, sender);
       const rejected = rejectedRecords(reply.body);
       // Only halving tells which ones. Those that were taken come again, with the same log.record.uid.
       if (rejected > 0)

@@ -9,6 +9,7 @@ test('parseDsn() reads every part, percent-encoded ones too', () => {
     {
       host: '::1',
       port: 6432,
+      place: '[::1]:6432',
       user: 'a@b',
       password: 'p/w?',
       database: 'my db',
@@ -19,11 +20,23 @@ test('parseDsn() reads every part, percent-encoded ones too', () => {
   assert.deepEqual(parseDsn('postgres://me:pw@db.svc'), {
     host: 'db.svc',
     port: 5432,
+    place: 'db.svc:5432',
     user: 'me',
     password: 'pw',
     database: 'me',
   });
 });
+
+for (const text of [
+  'postgres://me:12/canary@db/x',
+  'postgres://canary:12#3@db/x',
+  'postgres://me@canary:12?3@db/x',
+  'postgres://db.svc/x?user=me',
+]) {
+  test(`parseDsn() shows no place of "${text}", where its host may be none`, () => {
+    assert.equal(parseDsn(text).place, undefined);
+  });
+}
 
 for (const [mode, tls] of [
   ['disable', 'off'],

@@ -3,6 +3,8 @@
 export interface Dsn {
   readonly host: string;
   readonly port: number;
+  /** Host and port for messages; undefined where these may be a user and the beginning of a password. */
+  readonly place?: string;
   readonly user: string;
   readonly password: string;
   readonly database: string;
@@ -21,15 +23,23 @@ export function parseDsn(text: string): Dsn {
   const user = decode(url.username);
   const options = url.searchParams.get('options');
   const tls = tlsOf(url.searchParams.get('sslmode'));
+  const place = placeOf(url);
   return {
     host: decode(url.hostname).replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? 5432 : Number(url.port),
+    ...(place !== undefined && { place }),
     user,
     password: decode(url.password),
     database: decode(url.pathname.slice(1)) || user,
     ...(options !== null && { options }),
     ...(tls && { tls }),
   };
+}
+
+/** In `user:12/3@host` a password that was not encoded ends the host; its rest holds the `@`, and no user stands before it. */
+function placeOf({ username, hostname, port, pathname, search, hash }: URL): string | undefined {
+  if (username === '' || `${pathname}${search}${hash}`.includes('@')) return undefined;
+  return `${hostname}:${port === '' ? 5432 : port}`;
 }
 
 /** Modes that would fall back to plain text, or take any certificate, protect against nobody who stands in the way. */

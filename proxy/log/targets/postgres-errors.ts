@@ -1,5 +1,6 @@
 /** Errors of PostgreSQL and of the way there -> what the spool is told. Server messages may quote records: only codes are passed on. */
 import { codeAndWayOut, errorCode } from '../../unreachable.ts';
+import type { Dsn } from './postgres-dsn.ts';
 import { RefusedError } from './sink.ts';
 
 /** Classes of SQLSTATE that speak of the content: data, constraints, limits of a row. */
@@ -23,14 +24,25 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && 'severity' in (error as object) ? code : undefined;
 }
 
-/** @returns RefusedError for content that will never be taken, an Error without quotes for the rest */
-export function explain(error: unknown): Error {
+/** The server of a target, for messages: of its connection string they name host and port alone. */
+export function postgresPlace({ place }: Pick<Dsn, 'place'>): string {
+  return place === undefined ? 'PostgreSQL' : `PostgreSQL at "${place}"`;
+}
+
+/**
+ * @param ownAuthorities whether `tls.ca` names some
+ * @returns RefusedError for content that will never be taken, an Error without quotes of what was sent for the rest
+ */
+export function explain(error: unknown, dsn: Pick<Dsn, 'place'>, ownAuthorities: boolean): Error {
   if (error instanceof PostgresSetupError) return error;
   const state = sqlState(error);
-  if (state === undefined) return new Error(`Cannot reach PostgreSQL: ${codeAndWayOut(reasonOf(error))}`);
+  if (state === undefined)
+    return new Error(`Cannot reach ${postgresPlace(dsn)}: ${codeAndWayOut(reasonOf(error), ownAuthorities)}`);
   if (REFUSED.test(state)) return new RefusedError(`PostgreSQL refused the records with SQLSTATE ${state}`);
   const advice = ADVICE[state];
-  return new Error(`Cannot write to PostgreSQL: SQLSTATE ${state}${advice === undefined ? '' : `, ${advice}`}`);
+  return new Error(
+    `Cannot write to ${postgresPlace(dsn)}: SQLSTATE ${state}${advice === undefined ? '' : `, ${advice}`}`,
+  );
 }
 
 /** The limit was over before the server's machine took the connection. */

@@ -3,7 +3,7 @@ import type { PostgresTarget } from '#contract/compiled.ts';
 import { NO_WAY } from '../../unreachable.ts';
 import { PostgresConnection, type PostgresOptions } from './postgres-connection.ts';
 import { parseDsn } from './postgres-dsn.ts';
-import { explain, NoConnectionError } from './postgres-errors.ts';
+import { explain, NoConnectionError, postgresPlace } from './postgres-errors.ts';
 import { copyRows } from './postgres-row.ts';
 import { type RecordSink, RefusedError, type SinkRecord } from './sink.ts';
 import { type Credentials, credentialValue, trust } from './target-credentials.ts';
@@ -29,7 +29,7 @@ class PostgresSink implements RecordSink {
   async write(records: readonly SinkRecord[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const rows = copyRows(records);
-    const { timeoutMs } = this.#options;
+    const { dsn, timeoutMs } = this.#options;
     const limit = AbortSignal.timeout(timeoutMs);
     const either = AbortSignal.any([signal, limit]);
     try {
@@ -40,9 +40,12 @@ class PostgresSink implements RecordSink {
       signal.throwIfAborted();
       const late = `within the target's timeout of ${timeoutMs} ms`;
       if (error instanceof NoConnectionError)
-        throw new Error(`Cannot reach PostgreSQL: no connection ${late}; ${NO_WAY}`);
-      if (limit.aborted) throw new Error(`PostgreSQL did not take the records ${late}`);
-      throw explain(error);
+        throw new Error(`Cannot reach ${postgresPlace(dsn)}: no connection ${late}; ${NO_WAY}`);
+      if (limit.aborted)
+        throw new Error(
+          `${postgresPlace(dsn)} did not take the records ${late}; look at the server, or raise the target's timeout`,
+        );
+      throw this.#explain(error);
     }
   }
 
@@ -52,11 +55,15 @@ class PostgresSink implements RecordSink {
     return Promise.resolve();
   }
 
+  #explain(error: unknown): Error {
+    return explain(error, this.#options.dsn, this.#options.ca !== undefined);
+  }
+
   async #insert(connection: PostgresConnection, rows: Buffer, replacing: boolean, signal: AbortSignal): Promise<void> {
     try {
       await connection.insert(rows, replacing, signal);
     } catch (error) {
-      if (explain(error) instanceof RefusedError) await connection.rollBack(signal);
+      if (this.#explain(error) instanceof RefusedError) await connection.rollBack(signal);
       else connection.cut();
       throw error;
     }

@@ -88,5 +88,5 @@ function judge(reply: HttpReply, origin: string): void {
     const advice = ADVICE[code];
     throw new Error(`Cannot store in "${origin}": ${status} ${code}${advice === undefined ? '' : `; ${advice}`}`);
   }
-  judgeReply(reply, origin, new Set());
+  judgeReply(reply, { origin, proofs: ['s3.credentials'], refused: new Set() });
 }
