@@ -5,18 +5,22 @@ import { foldChat } from './chat.ts';
 import type { Folder } from './folder.ts';
 import { JoiningFolder } from './joining.ts';
 import { foldMessages } from './messages.ts';
+import { parsePartialJson } from './partial-json.ts';
 import { foldResponses } from './responses.ts';
 
-const FOLDERS: Readonly<Record<Form, () => Folder>> = {
-  messages: () => new JoiningFolder(foldMessages()),
+const FOLDERS: Readonly<Record<Form, (parseInput: typeof parsePartialJson) => Folder>> = {
+  messages: (parseInput) => new JoiningFolder(foldMessages(parseInput)),
   chat: () => new JoiningFolder(foldChat()),
   // Its events are numbered: no two are alike.
   responses: foldResponses,
 };
 
-/** A folder for streams of the form. */
-export function folderFor(form: Form): Folder {
-  return FOLDERS[form]();
+/**
+ * A folder for streams of the form.
+ * @param parseInput reads a tool's arguments where the answer holds them parsed; undefined for what it cannot read
+ */
+export function folderFor(form: Form, parseInput = parsePartialJson): Folder {
+  return FOLDERS[form](parseInput);
 }
 
 /**

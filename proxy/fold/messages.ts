@@ -4,17 +4,23 @@ import { elementsOf, filled, isObject, membersOf } from '../translate/wire/json.
 import { eventOf, type GrowingFolder } from './folder.ts';
 import { parsePartialJson } from './partial-json.ts';
 
-export function foldMessages(): GrowingFolder {
-  return new MessagesFolder();
+/** @param parseInput of a tool's arguments, which may be cut */
+export function foldMessages(parseInput = parsePartialJson): GrowingFolder {
+  return new MessagesFolder(parseInput);
 }
 
 class MessagesFolder implements GrowingFolder {
   readonly #blocks = new Map<JsonValue | undefined, BlockFolder>();
   readonly #message = new Map<string, JsonValue>();
   readonly #usage = new Map<string, JsonValue>();
+  readonly #parseInput: typeof parsePartialJson;
   #begun = false;
   #ended = false;
   #failed = false;
+
+  constructor(parseInput: typeof parsePartialJson) {
+    this.#parseInput = parseInput;
+  }
 
   get whole(): boolean {
     return this.#begun && this.#ended && !this.#failed;
@@ -56,7 +62,10 @@ class MessagesFolder implements GrowingFolder {
     return {
       ...Object.fromEntries(this.#message),
       // While code of the API's own calls the client's tools, each call is a message that is whole at its beginning.
-      content: [...elementsOf(this.#message.get('content')), ...this.#blocks.values().map((block) => block.result())],
+      content: [
+        ...elementsOf(this.#message.get('content')),
+        ...this.#blocks.values().map((block) => block.result(this.#parseInput)),
+      ],
       ...(this.#usage.size > 0 && { usage: Object.fromEntries(this.#usage) }),
     };
   }
@@ -119,8 +128,8 @@ class BlockFolder {
     return others.length === 0 ? name : undefined;
   }
 
-  result(): JsonObject {
-    const input = this.#input === '' ? undefined : (parsePartialJson(this.#input) ?? {});
+  result(parseInput: typeof parsePartialJson): JsonObject {
+    const input = this.#input === '' ? undefined : (parseInput(this.#input) ?? {});
     const { citations } = this.#start;
     const earlier = Array.isArray(citations) ? citations : [];
     return {

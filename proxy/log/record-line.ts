@@ -43,6 +43,6 @@ function withoutContent<Message extends RecordedMessage>(message: Message): Mess
 }
 
 function withoutAssembled(response: Response): Response {
-  const { assembled: _assembled, ...rest } = response;
+  const { assembled: _assembled, assembledSpoiled: _spoiled, ...rest } = response;
   return rest;
 }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { factsOf } from '../../test/support/sample-facts.ts';
+import { gzipSync } from 'node:zlib';
+import { captured, factsOf } from '../../test/support/sample-facts.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import type { FactsSoFar } from './exchange-facts.ts';
+import { REDACTED } from './headers.ts';
 import { createLogger } from './logger.ts';
 import { HELD_BACK_LENGTH } from './partials/hold-back.ts';
 import type { ExchangeRecord, PartialRecord } from './record.ts';
@@ -59,4 +62,41 @@ test('RecordMaker: without patterns a record of a running stream holds all that 
   assert.equal(record.response?.body?.text, answer);
   assert.equal(record.response?.body?.truncated, false);
   assert.ok(JSON.stringify(record.response?.assembled).includes('the last word'));
+});
+
+test('RecordMaker: the assembled answer holds nothing that the body hides or leaves out', async (t) => {
+  const maker = new RecordMaker({
+    identity: { hop: 'sidecar', workload: {} },
+    metrics: createMetrics(),
+    logger: createLogger({ write: () => {} }),
+  });
+  t.after(() => maker.close());
+  const end = { kind: 'complete' } as const;
+  const responseOf = async (facts: FactsSoFar): Promise<NonNullable<ExchangeRecord['response']>> =>
+    (JSON.parse(String(await maker.make(facts))) as ExchangeRecord).response ?? assert.fail();
+
+  const chunk = (token: string): string => {
+    const logprobs = { content: [{ token, bytes: [...Buffer.from(token)] }] };
+    return `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: token }, logprobs }] })}\n\n`;
+  };
+  const card = factsOf(['4111', '1111', '1111', '1111'].map(chunk).join(''), ['[0-9]{16}'], { end });
+  const chat = { ...card, head: { ...card.head, target: '/v1/chat/completions' } };
+  const tokens = JSON.stringify((await responseOf(chat)).assembled);
+  assert.ok(tokens.includes('"token":"[redacted]"') && !tokens.includes('1111') && !tokens.includes('[49,'), tokens);
+
+  const asked = (partial_json: string): string =>
+    `data: ${JSON.stringify({ type: 'content_block_delta', index: 0, delta: { type: 'input_json_delta', partial_json } })}\n\n`;
+  const tool = START.replace('"type":"text","text":""', '"type":"tool_use","input":{}');
+  const login = tool + asked('{"user": "bob", "pass') + asked('word": "hunter2"}');
+  // Written anew it has no space.
+  const { assembled } = await responseOf(factsOf(login, ['"password": "[^"]*"'], { end }));
+  assert.deepEqual(assembled?.['content'], [{ type: 'tool_use', input: { user: 'bob', [REDACTED]: REDACTED } }]);
+
+  const facts = factsOf('', [], { end, responseBody: captured([gzipSync(START + event('word ').repeat(1000))]) });
+  const encoded = { ...facts.answer, rawHeaders: ['content-type', 'text/event-stream', 'content-encoding', 'gzip'] };
+  const rules = { ...facts.rules, bodies: { ...facts.rules.bodies, maxBytes: 1024 } };
+  const cut = await responseOf({ ...facts, rules, answer: encoded as FactsSoFar['answer'] });
+  const words = cut.body?.text?.split('"word "').length ?? 0;
+  assert.ok(words > 3);
+  assert.deepEqual(cut.assembled?.['content'], [{ type: 'text', text: 'word '.repeat(words - 1) }]);
 });

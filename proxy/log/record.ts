@@ -5,6 +5,7 @@ import type { Attempt, Caller, RequestHead, ToolCall } from '../exchange.ts';
 import type { Usage } from '../stream/scan/usage.ts';
 import type { JsonObject } from '../translate/translator.ts';
 import { type RecordedArrivals, recordArrivals } from './arrivals.ts';
+import type { Assembled } from './assemble.ts';
 import { type BodyDraft, finishBody, type RecordedBody } from './body.ts';
 import type { ExchangeTimes, FactsSoFar } from './exchange-facts.ts';
 import { type RecordedHeaders, recordHeaders, recordTarget } from './headers.ts';
@@ -64,6 +65,8 @@ export interface LoggedRecord {
     readonly arrivals?: RecordedArrivals;
     /** A stream folded into the one answer that the call would have given without streaming; as far as it came. */
     readonly assembled?: JsonObject;
+    /** Masks broke events of the stream: `assembled` lacks what these held, or cannot be given. */
+    readonly assembledSpoiled?: true;
   };
   /** How many places were replaced as the config asks. */
   readonly redactions: { readonly headers: number; readonly jsonPaths: number; readonly patterns: number };
@@ -109,7 +112,7 @@ export interface RecordedMessage {
 export interface RecordParts {
   readonly requestBody: { readonly draft: BodyDraft; readonly content: string };
   readonly responseBody: { readonly draft: BodyDraft; readonly content: string };
-  readonly assembled: JsonObject | undefined;
+  readonly assembled: Assembled | undefined;
   readonly patternsReplaced: number;
   readonly model: string | undefined;
   readonly usage: Usage | undefined;
@@ -170,7 +173,8 @@ function recordWith<Ending extends object>(
       answer && {
         ...message(got, finishBody(parts.responseBody.draft, parts.responseBody.content)),
         ...present('arrivals', arrived && recordArrivals(arrived, head.receivedAt)),
-        ...present('assembled', parts.assembled),
+        ...present('assembled', parts.assembled?.answer),
+        ...(parts.assembled?.isSpoiled === true && { assembledSpoiled: true }),
       },
     ),
     redactions: redactions(parts, sent.redacted + got.redacted),

@@ -3,11 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type AnswerReading, NOTHING_READ, readAnswerBody } from '../../stream/scan/answer-body.ts';
 import type { Usage } from '../../stream/scan/usage.ts';
 import { headerValue } from '../../stream/scan.ts';
-import type { JsonObject } from '../../translate/translator.ts';
-import { assembleAnswer, parseAssembled } from '../assemble.ts';
-import { draftBody, type ReadableBody, readBody } from '../body.ts';
+import { type Assembled, assembleAnswer } from '../assemble.ts';
+import { type BodyDraft, draftBody, type ReadableBody, readBody } from '../body.ts';
 import type { FactsSoFar } from '../exchange-facts.ts';
-import { heldBack } from '../partials/hold-back.ts';
+import { heldBack, type ShownBody } from '../partials/hold-back.ts';
 import { lineInTurns } from '../partials/line-in-turns.ts';
 import { buildRecord, type ExchangeRecord, type PartialRecord, present, type RecordIdentity } from '../record.ts';
 import { recordLine } from '../record-line.ts';
@@ -62,8 +61,7 @@ async function makeRecord(
   const { texts, count } = await replacePatterns([requestDraft.content, responseDraft.content], rules.patterns);
   const [requestText = '', responseText = ''] = texts;
   const shown = heldBack(facts, { draft: responseDraft, content: responseText });
-  const isWhole = shown.content === responseText;
-  const assembled = await assemble(facts, isWhole ? response?.bytes : Buffer.from(shown.content));
+  const assembled = await assemble(facts, response && shownBytes(facts, response, { draft: responseDraft, shown }));
   if (facts.end === undefined) await nextTurn();
   const parts = {
     requestBody: { draft: requestDraft, content: requestText },
@@ -85,15 +83,24 @@ function decodeBytes({ rules }: FactsSoFar): number {
   return Math.max(rules.bodies.maxBytes, DECODE_BYTES);
 }
 
+/** The answer's body as the record shows it: what is hidden or cut there must not be put together from what came. */
+function shownBytes(
+  { rules }: FactsSoFar,
+  { bytes }: ReadableBody,
+  { draft, shown }: { readonly draft: BodyDraft; readonly shown: ShownBody },
+): Buffer {
+  if (shown.content === draft.content && draft.redacted === 0) return bytes.subarray(0, rules.bodies.maxBytes);
+  return Buffer.from(shown.content, draft.form === 'base64' ? 'latin1' : 'utf8');
+}
+
 /** What is replaced here was counted in the body that it is made of. */
 async function assemble(
   { rules, head, answer }: FactsSoFar,
-  body: Buffer | undefined,
-): Promise<JsonObject | undefined> {
-  if (!rules.assemble || answer === undefined || body === undefined) return undefined;
-  const json = await assembleAnswer(pathOf(head.target), answer.rawHeaders, body, rules.bodies.jsonPaths);
-  const { texts } = await replacePatterns([json], rules.patterns);
-  return parseAssembled(texts[0] ?? '');
+  shown: Buffer | undefined,
+): Promise<Assembled | undefined> {
+  if (!rules.assemble || answer === undefined || shown === undefined) return undefined;
+  const { patterns, bodies } = rules;
+  return assembleAnswer(pathOf(head.target), answer.rawHeaders, shown, { patterns, jsonPaths: bodies.jsonPaths });
 }
 
 /** Model and usage that the stream did not tell of, from the body. */
