@@ -154,12 +154,27 @@ describe('recorded headers', () => {
     assert.equal(removed.length, 10);
   });
 
+  it('know credentials by the end of their name, however its words are told apart', () => {
+    const joined = ['X-AuthToken', 'AccessToken', 'X-SessionToken', 'X-ClientSecret', 'x-userpassword', 'X-MyPasswd'];
+    const short = ['SubscriptionKey', 'accesskey', 'SASKey', 'X-API2Key', 'x-odd-key', 'KEY', 'ProxyAuth', 'x_auth'];
+    const other = ['x-reqsignature', 'AwsCredentials', 'X-Amzn-OidcAuthorization', 'ocp-apim-subscription-key'];
+    const names = [...joined, ...short, ...other];
+    const raw = names.flatMap((name) => [name, 'S3CRET']);
+    assert.deepEqual(recordHeaders(raw, new Set(), new Set()), {
+      headers: [],
+      removed: names.map((name) => name.toLowerCase()),
+      redacted: 0,
+    });
+  });
+
   it('keep what only sounds like one, and hide what the config names', () => {
-    const raw = ['anthropic-ratelimit-tokens-remaining', '7', 'X-User-Email', 'a@b', 'X-User-Email', 'c@d'];
+    const kept = ['anthropic-ratelimit-tokens-remaining', 'x-request-tokens', 'X-MaxTokens', 'x-monkey', 'Keyboard'];
+    const more = ['X-User-Email', 'a@b', 'X-User-Email', 'c@d'];
+    const raw = [...kept.flatMap((name) => [name, '7']), ...more];
     const { headers, redacted } = recordHeaders(raw, new Set(), new Set(['x-user-email']));
     assert.deepEqual(
       headers.map(([, value]) => value),
-      ['7', '[redacted]', '[redacted]'],
+      [...kept.map(() => '7'), '[redacted]', '[redacted]'],
     );
     assert.equal(redacted, 2);
   });
@@ -169,6 +184,9 @@ describe('recorded headers', () => {
       recordTarget('/v1/x?beta=true&key=AIza1&Access_Token=b&a%70i_key=c'),
       '/v1/x?beta=true&key=[redacted]&Access_Token=[redacted]&a%70i_key=[redacted]',
     );
-    assert.equal(recordTarget('/v1/x?max_tokens=5&%zz=1'), '/v1/x?max_tokens=5&%zz=1');
+    for (const name of ['accessToken', 'authToken', 'clientSecret', 'subscriptionKey', 'apikey', 'sasSig', 'code'])
+      assert.equal(recordTarget(`/v1/x?${name}=S3CRET&a=1`), `/v1/x?${name}=[redacted]&a=1`);
+    for (const kept of ['?max_tokens=5&%zz=1', '?maxTokens=5&monkey=1&encode=2&barcode=3&oauth=4'])
+      assert.equal(recordTarget(`/v1/x${kept}`), `/v1/x${kept}`);
   });
 });

@@ -9,10 +9,12 @@ const CREDENTIAL_HEADERS = new Set([
   'cookie',
   'set-cookie',
 ]);
-/** Names that speak of a credential; `ratelimit-tokens-…` and the like do not. */
-const CREDENTIAL_NAME =
-  /(^|[-_])(api[-_]?key|key|token|secret|password|passwd|signature|credentials?|auth|authorization)$/;
-const CREDENTIAL_PARAMETER = /(^|[-_.])(key|apikey|token|secret|password|passwd|sig|signature|credential|auth|code)$/i;
+/** At the end of a name they speak of a credential, whatever is before; `ratelimit-tokens-…` and `max_tokens` do not. */
+const CREDENTIAL_END =
+  /(?:token|secret|password|passwd|signature|credentials?|authorization|(?:access|account|api|app|auth|client|master|private|secret|shared|signing|subscription)key)$/i;
+/** So short that other words end in them, too: they count as words of their own. */
+const SHORT_IN_HEADERS = /(?:^|[-_.])(?:key|auth)$/i;
+const SHORT_IN_PARAMETERS = /(?:^|[-_.])(?:key|auth|sig|code)$/i;
 
 export const REDACTED = '[redacted]';
 
@@ -41,7 +43,7 @@ export function recordHeaders(
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? '';
     const lower = name.toLowerCase();
-    if (isCredential(lower, secretHeaders)) removed.add(lower);
+    if (isCredential(name, lower, secretHeaders)) removed.add(lower);
     else if (redactHeaders.has(lower)) {
       headers.push([name, REDACTED]);
       redacted++;
@@ -50,8 +52,13 @@ export function recordHeaders(
   return { headers, removed: [...removed], redacted };
 }
 
-function isCredential(lower: string, secretHeaders: ReadonlySet<string>): boolean {
-  return CREDENTIAL_HEADERS.has(lower) || secretHeaders.has(lower) || CREDENTIAL_NAME.test(lower);
+function isCredential(name: string, lower: string, secretHeaders: ReadonlySet<string>): boolean {
+  return CREDENTIAL_HEADERS.has(lower) || secretHeaders.has(lower) || speaksOfCredential(name, SHORT_IN_HEADERS);
+}
+
+/** @param name in the case in which it came: a capital letter in `subscriptionKey` begins a word */
+function speaksOfCredential(name: string, short: RegExp): boolean {
+  return CREDENTIAL_END.test(name) || short.test(name.replace(/[a-z0-9](?=[A-Z])|[A-Z](?=[A-Z][a-z])/g, '$&-'));
 }
 
 /** Path and query without the values of parameters that speak of a credential, such as `?key=`. */
@@ -64,7 +71,9 @@ export function recordTarget(target: string): string {
     .map((parameter) => {
       const equals = parameter.indexOf('=');
       const name = equals === -1 ? parameter : parameter.slice(0, equals);
-      return equals !== -1 && CREDENTIAL_PARAMETER.test(decoded(name)) ? `${name}=${REDACTED}` : parameter;
+      return equals !== -1 && speaksOfCredential(decoded(name), SHORT_IN_PARAMETERS)
+        ? `${name}=${REDACTED}`
+        : parameter;
     });
   return `${target.slice(0, question)}?${parameters.join('&')}`;
 }
