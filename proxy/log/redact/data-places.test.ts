@@ -53,4 +53,20 @@ describe('PlacedEvents', () => {
     });
     fc.assert(property, { numRuns: 800, seed: 20_261_121 });
   });
+
+  it('looks at each character a few times at most, whatever ends the lines', (t) => {
+    for (const ending of ['\n', '\r', '\r\n']) {
+      const text = `data: {"a":1}${ending}${ending}`.repeat(1000);
+      const { mock } = t.mock.method(String.prototype, 'indexOf');
+      const events = new PlacedEvents(text);
+      while (events.next() !== undefined);
+      mock.restore();
+      const passed = mock.calls.map(({ result = -1, arguments: [, from = 0] }) =>
+        result === -1 ? text.length - from : result - from,
+      );
+      const seen = passed.reduce((sum, each) => sum + each, 0);
+      assert.equal(events.at, text.length);
+      assert.ok(seen > 0 && seen <= 3 * text.length, `${JSON.stringify(ending)}: ${seen} of ${text.length}`);
+    }
+  });
 });

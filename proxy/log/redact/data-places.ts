@@ -72,8 +72,9 @@ class EventData {
 export class PlacedEvents {
   readonly #text: string;
   #at: number;
-  /** The next carriage return, which may be behind. */
+  /** The next carriage return and the next line feed, which may be behind: a stream may have none of one of them. */
   #return = -1;
+  #feed = -1;
 
   constructor(text: string) {
     this.#text = text;
@@ -121,9 +122,9 @@ export class PlacedEvents {
     const start = this.#at;
     const text = this.#text;
     if (this.#return < start) this.#return = indexOrEnd(text, '\r', start);
-    const feed = indexOrEnd(text, '\n', start);
-    const end = Math.min(feed, this.#return);
-    this.#at = Math.min(end + (feed === end + 1 && text[end] === '\r' ? 2 : 1), text.length);
+    if (this.#feed < start) this.#feed = indexOrEnd(text, '\n', start);
+    const end = Math.min(this.#feed, this.#return);
+    this.#at = Math.min(end + (this.#feed === end + 1 && text[end] === '\r' ? 2 : 1), text.length);
     return text.slice(start, end);
   }
 }
