@@ -1,6 +1,7 @@
 /** What was said in a body: its texts without the protocol around them, and a stream's deltas joined, so that words that chunks cut are whole. */
 import { foldStream } from '../../fold/fold-stream.ts';
 import type { Form } from '../../translate/translator.ts';
+import { looksLikeBrokenJson, stringsOf } from './broken-json.ts';
 
 /** Of each side of an exchange; of a longer one the end is kept, as a conversation's history comes first. */
 const MOST_TEXT = 1024 * 1024;
@@ -39,6 +40,7 @@ const SILENT: ReadonlySet<string> = new Set([
 export function spokenText(text: string, path: string): string {
   const json = parse(text);
   if (json !== undefined) return joined(json);
+  if (looksLikeBrokenJson(text)) return joinedStrings(text);
   const form = formOf(path);
   const folded =
     form && /^(?:\ufeff|\s)*(?:event|data|id|retry)?:/.test(text) ? foldStream(form, Buffer.from(text)) : undefined;
@@ -58,9 +60,18 @@ function joined(json: unknown): string {
   return tail(texts.join('\n'));
 }
 
+/** Of a body that was cut, or that a mask spoiled. */
+function joinedStrings(text: string): string {
+  return tail(stringsOf(text, { silent: SILENT, mostDepth: MOST_DEPTH }).filter(isSpeech).join('\n'));
+}
+
+function isSpeech(text: string): boolean {
+  return text !== '' && !text.startsWith('data:');
+}
+
 function collect(value: unknown, texts: string[], depth: number): void {
   if (typeof value === 'string') {
-    if (value !== '' && !value.startsWith('data:')) texts.push(value);
+    if (isSpeech(value)) texts.push(value);
   } else if (depth >= MOST_DEPTH || typeof value !== 'object' || value === null) return;
   else if (Array.isArray(value)) for (const item of value as unknown[]) collect(item, texts, depth + 1);
   else for (const [name, member] of Object.entries(value)) if (!SILENT.has(name)) collect(member, texts, depth + 1);
