@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { REDACTED } from '../headers.ts';
+import { findMatches } from './find-matches.ts';
 import { type JsonPath, redactJsonPaths } from './json-path.ts';
 import { replacePatterns } from './patterns.ts';
 
@@ -99,6 +100,32 @@ describe('replacePatterns()', () => {
   it('is linear where a backtracking engine would never end', async () => {
     const { count } = await replacePatterns([`${'a'.repeat(50_000)}!`], ['(a+)+$', '(a|aa)+$', '(.*)*x']);
     assert.equal(count, 0);
+  });
+
+  it('hides the whole text when it holds more matches than are told apart, and counts one', async () => {
+    const at = async (text: string): Promise<[string, number]> => {
+      const { texts, count } = await replacePatterns([text, 'a1'], ['[0-9]', '[!?]', 'x'.repeat(9)]);
+      assert.equal(texts[1], `a${REDACTED}`, 'the other text is as ever');
+      return [texts[0] ?? '', count - 1];
+    };
+    assert.deepEqual(await at('1a!b'.repeat(125_000)), [`${REDACTED}a${REDACTED}b`.repeat(125_000), 250_000]);
+    for (const text of ['1a!b'.repeat(125_001), JSON.stringify({ a: '\n1'.repeat(125_001), b: '!?' })])
+      assert.deepEqual(await at(text), [REDACTED, 1]);
+    const inTurn = '1'.repeat(65_000) + '!'.repeat(65_000);
+    assert.deepEqual(
+      await at(JSON.stringify({ a: `${inTurn}\n` })),
+      [REDACTED, 1],
+      'what is found in two forms is twice as much',
+    );
+  });
+
+  it('asks an engine for no more matches than it needs to know that they are too many', async () => {
+    for (const pattern of ['[0-9]', '1|[^\\s]']) {
+      const { RE2JS } = await import('re2js');
+      const find = findMatches(pattern, RE2JS.compile(pattern));
+      assert.equal(find('1 '.repeat(1000), 10).length, 11);
+      assert.equal(find('1 '.repeat(10), 10).length, 10);
+    }
   });
 
   it('hides the whole text when a pattern does not compile', async () => {

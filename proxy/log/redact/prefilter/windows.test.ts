@@ -171,7 +171,7 @@ describe('findMatches()', () => {
         for (const each of all) {
           const expected = byEngine(engine, each);
           seen[expected.length > 0 ? 'hits' : 'misses']++;
-          const found = find(each).map(({ start, end }) => [start, end]);
+          const found = find(each, each.length).map(({ start, end }) => [start, end]);
           assert.deepEqual(found, expected, JSON.stringify([source, each]));
         }
       });
