@@ -2,6 +2,7 @@
 
 /** Members of a body that hold its content; size and digest stay. */
 const CONTENT: readonly string[] = ['text', 'base64'];
+const ASSEMBLED: readonly string[] = ['assembled', 'assembledSpoiled'];
 
 /** @returns the shorter record, or undefined when there is nothing to take out of it */
 export function stripBodies(json: Uint8Array): Buffer | undefined {
@@ -12,7 +13,7 @@ export function stripBodies(json: Uint8Array): Buffer | undefined {
     return undefined;
   }
   const taken = ['request', 'response'].map((name) => stripBody(memberOf(memberOf(record, name), 'body')));
-  const assembled = takeAssembled(record);
+  const assembled = takeAssembled(memberOf(record, 'response'));
   return assembled || taken.includes(true) ? Buffer.from(JSON.stringify(record)) : undefined;
 }
 
@@ -25,8 +26,11 @@ function stripBody(body: unknown): boolean {
 }
 
 /** What the bodies say, a second time in another form. */
-function takeAssembled(record: unknown): boolean {
-  return isObject(record) && 'assembled' in record && delete record['assembled'];
+function takeAssembled(response: unknown): boolean {
+  if (!isObject(response)) return false;
+  const there = ASSEMBLED.filter((name) => name in response);
+  for (const name of there) delete response[name];
+  return there.length > 0;
 }
 
 function memberOf(value: unknown, name: string): unknown {
