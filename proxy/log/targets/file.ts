@@ -1,11 +1,13 @@
 /** The `file` target's sink: appends lines to one file below the state directory, and keeps one previous file when it is full. */
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
 import { confine, OutsideError } from './confine.ts';
 import { type LineSink, SinkGoneError } from './target.ts';
 
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const LF = 0x0a;
+/** How often the path is looked at, at most: somebody may have removed or renamed the file. */
+const LOOK_MS = 1_000;
 
 export interface FileSinkOptions {
   readonly stateDirectory: string;
@@ -15,10 +17,18 @@ export interface FileSinkOptions {
   readonly maxBytes: number;
 }
 
+interface Identity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
 export class FileSink implements LineSink {
   readonly #options: FileSinkOptions;
   #handle: FileHandle | undefined;
   #path = '';
+  /** What the open file is known by to the file system. */
+  #identity: Identity = { dev: 0n, ino: 0n };
+  #lookedAtMs = 0;
   #sizeBytes = 0;
 
   constructor(options: FileSinkOptions) {
@@ -27,7 +37,7 @@ export class FileSink implements LineSink {
 
   async write(lines: Buffer): Promise<void> {
     try {
-      let handle = this.#handle ?? (await this.#open());
+      let handle = (await this.#current()) ?? (await this.#open());
       if (this.#sizeBytes > 0 && this.#sizeBytes + lines.length > this.#options.maxBytes) handle = await this.#rotate();
       await this.#append(handle, lines);
     } catch (error) {
@@ -42,14 +52,29 @@ export class FileSink implements LineSink {
     await handle?.close();
   }
 
+  /** The open file, if its path still leads to it: what is written to a removed file is gone with it. */
+  async #current(): Promise<FileHandle | undefined> {
+    if (performance.now() - this.#lookedAtMs < LOOK_MS) return this.#handle;
+    this.#lookedAtMs = performance.now();
+    if (this.#handle !== undefined && !(await this.#isInPlace())) await this.close();
+    return this.#handle;
+  }
+
+  async #isInPlace(): Promise<boolean> {
+    // Whatever keeps the path from being read is told when it is opened.
+    const there = await lstat(this.#path, { bigint: true }).catch(() => undefined);
+    return there !== undefined && there.dev === this.#identity.dev && there.ino === this.#identity.ino;
+  }
+
   async #open(): Promise<FileHandle> {
     this.#path = await confine(this.#options.stateDirectory, this.#options.path);
     const handle = await open(this.#path, FLAGS, 0o600);
     try {
-      const stat = await handle.stat();
+      const stat = await handle.stat({ bigint: true });
       if (!stat.isFile()) throw new OutsideError(`Cannot write to "${this.#options.path}": it is not a plain file`);
-      this.#sizeBytes = stat.size;
-      if (stat.size > 0) await this.#endLastLine(handle, stat.size);
+      this.#identity = { dev: stat.dev, ino: stat.ino };
+      this.#sizeBytes = Number(stat.size);
+      if (this.#sizeBytes > 0) await this.#endLastLine(handle, this.#sizeBytes);
     } catch (error) {
       await handle.close();
       throw error;

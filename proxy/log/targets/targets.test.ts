@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -205,6 +207,42 @@ describe('FileSink', () => {
     await sink.close();
     rmSync(`${state}-link`);
     assert.equal(readFileSync(join(state, 'out'), 'utf8'), 'x\n');
+  });
+
+  for (const [what, take] of [
+    ['removed', (path: string) => rmSync(path)],
+    ['renamed', (path: string) => renameSync(path, `${path}.old`)],
+  ] as const) {
+    it(`makes a file anew that was ${what}, within a second`, async (t) => {
+      let now = 10_000;
+      t.mock.method(performance, 'now', () => now);
+      const path = join(state, 'out');
+      const sink = sinkAt('out');
+      await sink.write(line('a'));
+      take(path);
+      now += 900;
+      await sink.write(line('b'));
+      assert.equal(existsSync(path), false, 'looked for at every write');
+      now += 200;
+      await sink.write(line('c'));
+      await sink.write(line('d'));
+      assert.equal(readFileSync(path, 'utf8'), 'c\nd\n');
+      await sink.close();
+      if (what === 'renamed') assert.equal(readFileSync(`${path}.old`, 'utf8'), 'a\nb\n');
+    });
+  }
+
+  it('follows no link that took the place of its file', async (t) => {
+    let now = 10_000;
+    t.mock.method(performance, 'now', () => now);
+    const sink = sinkAt('out');
+    await sink.write(line('a'));
+    renameSync(join(state, 'out'), join(state, 'old'));
+    symlinkSync(join(state, 'old'), join(state, 'out'));
+    now += 1_100;
+    await assert.rejects(sink.write(line('b')), SinkGoneError);
+    await sink.close();
+    assert.equal(readFileSync(join(state, 'old'), 'utf8'), 'a\n');
   });
 
   it('rejects while the directory is missing and works again when it is back', async () => {
