@@ -4,7 +4,7 @@ import { CAPTURE_BYTES } from '#contract/disk-bounds.ts';
 import type { OpenTap } from '../exchange.ts';
 import type { Metrics } from '../observe/meters.ts';
 import { ExchangeTap } from '../observe/tap.ts';
-import type { KeptRecords } from './audit/archive.ts';
+import { ARCHIVE_LABEL, type KeptRecords } from './audit/archive.ts';
 import { ArchiveSlot } from './audit/archive-slot.ts';
 import { CaptureBudget } from './capture.ts';
 import { recordTarget } from './headers.ts';
@@ -99,6 +99,8 @@ export function openLog(options: ExchangeLogOptions): ExchangeLog {
   return {
     configure({ logging, ...config }, credentials = new Map()) {
       rules = rulesOf({ logging, ...config });
+      for (const { name } of logging.targets) metrics.targetConfigured(name);
+      if (logging.audit !== undefined) metrics.targetConfigured(ARCHIVE_LABEL);
       targets.configure(logging.targets, {
         stateDirectory,
         mayWrite,

@@ -1,9 +1,10 @@
 /** The conversation log's own metrics. */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { BoundedLabel } from './labels.ts';
-import { type Metrics, SPOOL_EVENTS } from './meters.ts';
+import { type Metrics, RECORD_RESULTS, SPOOL_EVENTS } from './meters.ts';
 
-type LogPart = Pick<Metrics, 'logged' | 'waiting' | 'unwritten' | 'spoolEvent' | 'forgetTarget'>;
+type SpoolPart = Pick<Metrics, 'waiting' | 'spoolEvent' | 'forgetTarget'>;
+type LogPart = SpoolPart & Pick<Metrics, 'targetConfigured' | 'logged' | 'unwritten'>;
 
 /** @param targetLimit targets that get a label of their own */
 export function logMetrics(registry: Registry, targetLimit: number): LogPart {
@@ -15,6 +16,25 @@ export function logMetrics(registry: Registry, targetLimit: number): LogPart {
     labelNames: ['target', 'result'],
     registers,
   });
+  const unwritten = new Gauge({
+    name: 'sluice_log_unwritten_records',
+    help: 'Exchanges that ended and whose record is not made yet; no target has seen them.',
+    registers,
+  });
+  return {
+    targetConfigured(target) {
+      for (const result of RECORD_RESULTS) records.inc({ target: known.value(target), result }, 0);
+    },
+    logged(target, result, count) {
+      if (count > 0) records.inc({ target: known.value(target), result }, count);
+    },
+    unwritten: (exchanges) => unwritten.set(exchanges),
+    ...spoolMetrics(registry, known),
+  };
+}
+
+function spoolMetrics(registry: Registry, known: BoundedLabel): SpoolPart {
+  const registers = [registry];
   const waitingRecords = new Gauge({
     name: 'sluice_log_spool_records',
     help: 'Records that wait for their target. Records made = delivered + dropped + waiting, for each target.',
@@ -27,11 +47,6 @@ export function logMetrics(registry: Registry, targetLimit: number): LogPart {
     labelNames: ['target'],
     registers,
   });
-  const unwritten = new Gauge({
-    name: 'sluice_log_unwritten_records',
-    help: 'Exchanges that ended and whose record is not made yet; no target has seen them.',
-    registers,
-  });
   const spoolEvents = new Counter({
     name: 'sluice_log_spool_events_total',
     help: 'What befell the spool: stripped (records that lost their bodies for want of room), held_in_memory, set_aside, restarted.',
@@ -40,14 +55,10 @@ export function logMetrics(registry: Registry, targetLimit: number): LogPart {
   });
   for (const event of SPOOL_EVENTS) spoolEvents.inc({ event }, 0);
   return {
-    logged(target, result, count) {
-      if (count > 0) records.inc({ target: known.value(target), result }, count);
-    },
     waiting(target, count, bytes) {
       waitingRecords.set({ target: known.value(target) }, count);
       waitingBytes.set({ target: known.value(target) }, bytes);
     },
-    unwritten: (exchanges) => unwritten.set(exchanges),
     spoolEvent: (event, times) => spoolEvents.inc({ event }, times),
     forgetTarget(target) {
       waitingRecords.remove({ target: known.value(target) });

@@ -7,7 +7,7 @@ import type { McpMeters } from '../tools/mcp-source.ts';
 import type { ToolLoopMeters } from '../tools/rounds.ts';
 
 /** What a log target did with a record; `dropped_…` names the reason. */
-export type RecordResult = 'delivered' | `dropped_${DropReason}`;
+export type RecordResult = (typeof RECORD_RESULTS)[number];
 export type DropReason = (typeof DROP_REASONS)[number];
 export const DROP_REASONS = [
   /** The queue was full; the oldest went first. */
@@ -31,6 +31,7 @@ export const DROP_REASONS = [
   /** It told of a running stream, and a newer record of the same exchange took its place while it waited. */
   'superseded',
 ] as const;
+export const RECORD_RESULTS = ['delivered', ...DROP_REASONS.map((reason) => `dropped_${reason}` as const)] as const;
 
 export type SpoolEvent = (typeof SPOOL_EVENTS)[number];
 export const SPOOL_EVENTS = [
@@ -85,6 +86,8 @@ export interface Metrics extends ToolLoopMeters, McpMeters {
   readonly translationLost: (upstream: string, what: string) => void;
   /** @param isChained a gateway of ours served the exchange: it counts the same tokens, as its own */
   tokens(model: string | undefined, usage: Usage, isChained?: boolean): void;
+  /** A log target is in the config: what becomes of its records is counted from 0, as a rate cannot see a series' first value. */
+  targetConfigured(target: string): void;
   logged(target: string, result: RecordResult, records: number): void;
   /** What waits for a target at this moment. */
   waiting(target: string, records: number, bytes: number): void;

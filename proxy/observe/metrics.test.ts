@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { DROP_REASONS } from './meters.ts';
 import { createMetrics } from './metrics.ts';
 
 interface Family {
@@ -173,6 +174,20 @@ describe('metrics', () => {
       ['claude'],
     );
     assert.deepEqual(families.get('sluice_log_spool_bytes')?.samples, []);
+  });
+
+  it('counts every result of a configured target from 0', async () => {
+    const metrics = createMetrics();
+    metrics.targetConfigured('store');
+    metrics.logged('store', 'dropped_expired', 2);
+    metrics.targetConfigured('store');
+    const samples = (await read(metrics)).get('sluice_log_records_total')?.samples ?? [];
+    assert.deepEqual(
+      samples.filter(({ labels: { target } }) => target === 'store').map(({ labels: { result } }) => result),
+      ['delivered', ...DROP_REASONS.map((reason) => `dropped_${reason}`)],
+    );
+    const counted = samples.filter(({ value }) => value > 0).map(({ labels: { result }, value }) => [result, value]);
+    assert.deepEqual(counted, [['dropped_expired', 2]]);
   });
 
   it('bounds models, and names what is absent', async () => {
