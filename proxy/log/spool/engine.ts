@@ -1,6 +1,7 @@
 /** The spool itself, without its thread: takes records in, keeps a delivery for each target, and tells what became of them. */
 import { isDeepStrictEqual } from 'node:util';
 import { type NetworkTarget, targetFiles } from '#contract/compiled-targets.ts';
+import { DRAIN_MS } from '../drain.ts';
 import { scrubText } from '../scrub.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { Ledger } from './ledger.ts';
@@ -35,7 +36,6 @@ interface Served {
 
 const UPKEEP_MS = 1_000;
 const REPORT_MS = 200;
-const DRAIN_MS = 10_000;
 const ERROR_LENGTH = 300;
 
 export class SpoolEngine {

@@ -143,10 +143,11 @@ describe('Spool', () => {
       terminate: () => Promise.resolve(),
     };
     const metrics = { logged: () => {}, waiting: () => {}, forgetTarget: () => {}, spoolEvent: () => {} };
+    const lines: string[] = [];
     let events: SpoolThreadEvents | undefined;
     const spool = new Spool(configOf(http('http://127.0.0.1:9/')), {
       stateDirectory: state,
-      services: { metrics, logger: createLogger({ write: () => {} }), isLocal: () => false },
+      services: { metrics, logger: createLogger({ write: (line) => lines.push(line) }), isLocal: () => false },
       startThread: (_directory, heard) => {
         events = heard;
         return thread as unknown as SpoolThread;
@@ -160,7 +161,7 @@ describe('Spool', () => {
       events?.ended(new Error('out of memory'));
       events?.started();
     };
-    return { spool, posted, parcels, fates, deliver, taken, crash, pass };
+    return { spool, thread, lines, posted, parcels, fates, deliver, taken, crash, pass };
   }
 
   it('drops a batch over which its thread ended three times, and goes on with the next one', (t) => {
@@ -237,6 +238,21 @@ describe('Spool', () => {
       counts: { overflow: 3 },
       latest: ['r0', 'r1', 'r2'].map((id) => ({ id, reason: 'overflow' })),
     });
+  });
+
+  it('warns at the end of what could not be written down', async (t) => {
+    const { spool, thread, lines, deliver } = openAsThread(t);
+    // The time that closing takes holds no process.
+    const alive = setInterval(() => {}, 1_000);
+    t.after(() => clearInterval(alive));
+    for (const id of ['a', 'b']) deliver(id);
+    thread.running = false;
+    await spool.close(AbortSignal.abort(), 'shutdown');
+    assert.equal(lines.length, 1);
+    const [closed] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.equal(closed?.['message'], 'Log closed; what could not be written down is dropped');
+    assert.deepEqual([closed?.['level'], closed?.['cutOff']], ['warn', 2]);
+    assert.deepEqual(closed?.['targets'], { store: { delivered: 0, waiting: 0, dropped: { shutdown: 2 } } });
   });
 
   it('leaves what it cannot write down in time to the journal', async (t) => {

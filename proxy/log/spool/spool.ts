@@ -125,6 +125,7 @@ export class Spool implements Target {
     this.#sending = undefined;
     for (const settled of this.#held.values()) settled(reason);
     this.#held.clear();
+    this.#tellWaiting();
     this.#tellClosed();
   }
 
@@ -274,8 +275,13 @@ export class Spool implements Target {
       this.states().map(({ name, delivered, waiting, dropped }) => [name, { delivered, waiting, dropped }]),
     );
     const left = this.states().some(({ waiting }) => waiting > 0);
-    const message = left ? 'Log closed; what waits stays in the spool for the next start' : 'Log closed';
-    this.#services.logger[left ? 'warn' : 'info'](message, { targets });
+    const { cutOff } = this.#tally;
+    const notes = [
+      ...(left ? ['; what waits stays in the spool for the next start'] : []),
+      ...(cutOff > 0 ? ['; what could not be written down is dropped'] : []),
+    ];
+    const fields = { targets, ...(cutOff > 0 && { cutOff }) };
+    this.#services.logger[notes.length > 0 ? 'warn' : 'info'](`Log closed${notes.join('')}`, fields);
   }
 
   async #until(reached: () => boolean, signal: AbortSignal): Promise<void> {

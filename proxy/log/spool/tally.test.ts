@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createLogger } from '../logger.ts';
 import type { Account } from './ledger.ts';
 import type { TargetReport } from './messages.ts';
 import { Tally } from './tally.ts';
@@ -9,6 +10,7 @@ const ZERO: Account = { seen: 0, delivered: 0, dropped: {} };
 function open() {
   const told: Record<string, number> = {};
   const gauges = new Map<string, number>();
+  const lines: Record<string, unknown>[] = [];
   const tally = new Tally({
     metrics: {
       logged: (target, result, records) => {
@@ -20,6 +22,7 @@ function open() {
         if (times > 0) told[event] = (told[event] ?? 0) + times;
       },
     },
+    logger: createLogger({ write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) }),
     isLocal: (name) => name === 'local',
   });
   const hear = (name: string, report: Partial<TargetReport>, stripped = 0): void =>
@@ -27,7 +30,7 @@ function open() {
       targets: [{ name, account: ZERO, base: ZERO, waiting: { records: 0, bytes: 0 }, ...report }],
       stripped,
     });
-  return { tally, told, gauges, hear };
+  return { tally, told, gauges, lines, hear };
 }
 
 describe('Tally', () => {
@@ -92,6 +95,48 @@ describe('Tally', () => {
         dropped: {},
       },
     ]);
+  });
+
+  it('has a line for what is lost, by this process alone', () => {
+    const { tally, lines, hear } = open();
+    tally.configure(['a']);
+    const base = { seen: 10, delivered: 0, dropped: { expired: 10 } };
+    hear('a', { base, account: base });
+    assert.deepEqual(lines, []);
+    hear('a', { base, account: { seen: 16, delivered: 0, dropped: { expired: 12, superseded: 4 } } }, 3);
+    tally.lost('overflow', 7);
+    assert.deepEqual(
+      lines.map(({ level, target, reason, records }) => [level, target, reason, records]),
+      [
+        ['warn', 'a', 'expired', 2],
+        ['warn', undefined, undefined, 3],
+        ['warn', 'a', 'overflow', 7],
+      ],
+    );
+  });
+
+  it('says how many records wait for a target that leaves the config', () => {
+    const { tally, lines, hear } = open();
+    tally.configure(['a', 'b']);
+    hear('a', { account: { seen: 3, delivered: 0, dropped: {} }, waiting: { records: 3, bytes: 30 } });
+    tally.configure(['b']);
+    tally.configure([]);
+    assert.deepEqual(
+      lines.map(({ level, target, waiting }) => [level, target, waiting]),
+      [['warn', 'a', 3]],
+    );
+    assert.match(String(lines[0]?.['message']), /dropped unless it takes it within 10 s/);
+  });
+
+  it('tells what the end of this process cut off from what that of earlier ones did', () => {
+    const { tally, hear } = open();
+    tally.configure(['a', 'b']);
+    const base = { seen: 5, delivered: 0, dropped: { shutdown: 5 } };
+    hear('a', { base, account: base });
+    assert.equal(tally.cutOff, 0);
+    hear('a', { base, account: { seen: 6, delivered: 0, dropped: { shutdown: 6 } } });
+    tally.lost('shutdown', 2);
+    assert.equal(tally.cutOff, 5, 'one of the thread, and two for each target');
   });
 
   it('forgets the gauges of a target that is gone, unless somebody else serves its name', () => {

@@ -1,5 +1,8 @@
 /** What the log knows of each network target: the thread's last report, and what never reached the thread. */
 import { DROP_REASONS, type DropReason, type Metrics } from '../../observe/meters.ts';
+import { tellLeaving } from '../drain.ts';
+import type { Logger } from '../logger.ts';
+import { LossTeller } from '../loss-teller.ts';
 import type { TargetState } from '../targets/target.ts';
 import { type Dropped, sumOf } from './ledger.ts';
 import type { SpoolReport, TargetReport } from './messages.ts';
@@ -7,6 +10,7 @@ import type { Extent } from './rows.ts';
 
 export interface TallyServices {
   readonly metrics: Pick<Metrics, 'logged' | 'waiting' | 'forgetTarget' | 'spoolEvent'>;
+  readonly logger: Pick<Logger, 'warn'>;
   /** Whether a target of this name is served by somebody else, so that its gauges must stay. */
   readonly isLocal: (name: string) => boolean;
 }
@@ -19,6 +23,7 @@ interface Told {
 
 export class Tally {
   readonly #services: TallyServices;
+  readonly #losses: LossTeller;
   /** Those of the config. */
   #names: readonly string[] = [];
   readonly #reports = new Map<string, TargetReport>();
@@ -29,10 +34,20 @@ export class Tally {
 
   constructor(services: TallyServices) {
     this.#services = services;
+    this.#losses = new LossTeller(services.logger);
   }
 
   configure(names: readonly string[]): void {
+    for (const name of this.#names) {
+      if (!names.includes(name)) tellLeaving(this.#services.logger, name, this.#waitingFor(name).records);
+    }
     this.#names = names;
+  }
+
+  /** Records that were given up because this process ends, over all targets. */
+  get cutOff(): number {
+    const before = (name: string): number => this.#reports.get(name)?.base.dropped.shutdown ?? 0;
+    return this.#names.reduce((sum, name) => sum + (this.#told.get(name)?.dropped.shutdown ?? 0) - before(name), 0);
   }
 
   /** Records that no target will get; the thread hears of them later. */
@@ -40,7 +55,7 @@ export class Tally {
     for (const name of this.#names) {
       const { delivered, dropped } = this.#told.get(name) ?? { delivered: 0, dropped: {} };
       this.#told.set(name, { delivered, dropped: { ...dropped, [reason]: (dropped[reason] ?? 0) + records } });
-      this.#services.metrics.logged(name, `dropped_${reason}`, records);
+      this.#drop(name, reason, records);
     }
   }
 
@@ -54,6 +69,7 @@ export class Tally {
     // A thread that was started again begins at 0.
     const more = stripped >= this.#stripped ? stripped - this.#stripped : stripped;
     this.#services.metrics.spoolEvent('stripped', more);
+    this.#losses.stripped(more);
     this.#stripped = stripped;
   }
 
@@ -69,7 +85,7 @@ export class Tally {
         ...stateOf(report),
         seen: account.seen + unheard + this.#unwritten.records,
         delivered: account.delivered,
-        waiting: (report?.waiting.records ?? 0) + this.#unwritten.records,
+        waiting: this.#waitingFor(name).records,
         dropped,
       };
     });
@@ -85,7 +101,7 @@ export class Tally {
     this.#services.metrics.logged(name, 'delivered', Math.max(0, account.delivered - told.delivered));
     for (const reason of DROP_REASONS) {
       const more = (account.dropped[reason] ?? 0) - (told.dropped[reason] ?? 0);
-      if (more > 0) this.#services.metrics.logged(name, `dropped_${reason}`, more);
+      if (more > 0) this.#drop(name, reason, more);
     }
     this.#told.set(name, { delivered: account.delivered, dropped: most(account.dropped, told.dropped) });
     this.#reports.set(name, report);
@@ -94,10 +110,19 @@ export class Tally {
     } else if (this.#names.includes(name)) this.#gauge(name);
   }
 
+  #drop(name: string, reason: DropReason, records: number): void {
+    this.#services.metrics.logged(name, `dropped_${reason}`, records);
+    this.#losses.lost(name, reason, records);
+  }
+
   #gauge(name: string): void {
+    const { records, bytes } = this.#waitingFor(name);
+    this.#services.metrics.waiting(name, records, bytes);
+  }
+
+  #waitingFor(name: string): Extent {
     const { records, bytes } = this.#reports.get(name)?.waiting ?? { records: 0, bytes: 0 };
-    const unwritten = this.#unwritten;
-    this.#services.metrics.waiting(name, records + unwritten.records, bytes + unwritten.bytes);
+    return { records: records + this.#unwritten.records, bytes: bytes + this.#unwritten.bytes };
   }
 }
 

@@ -4,14 +4,12 @@ import { join } from 'node:path';
 import type { CompiledTarget } from '#contract/compiled.ts';
 import { isNetworkTarget, targetFiles } from '#contract/compiled-targets.ts';
 import type { Metrics } from '../../observe/meters.ts';
+import { DRAIN_MS, tellLeaving } from '../drain.ts';
 import type { SpoolConfig } from '../spool/messages.ts';
 import { SPOOL_FILE, SPOOL_FOLDER } from '../spool/place.ts';
 import { Spool } from '../spool/spool.ts';
 import { type LocalTarget, openTarget, type TargetOptions } from './open-target.ts';
 import type { Target, TargetState } from './target.ts';
-
-/** How long a removed target may still write what it has. */
-const DRAIN_MS = 10_000;
 
 interface Live {
   readonly config: LocalTarget;
@@ -43,7 +41,7 @@ export class TargetSet {
       const index = before.findIndex((live) => sameTarget(live.config, config));
       return index === -1 ? undefined : before.splice(index, 1)[0];
     });
-    for (const live of before) this.#drain(live, options.services.metrics);
+    for (const live of before) this.#drain(live, options.services);
     const after = Promise.all(this.#draining).then(() => {});
     this.#live = local.map((config, i) => kept[i] ?? { config, target: openTarget(config, options, after) });
     this.#targets = [...this.#live.map(({ target }) => target), ...this.#configureSpool(configs, options)];
@@ -77,7 +75,8 @@ export class TargetSet {
     return wanted && this.#spool !== undefined ? [this.#spool] : [];
   }
 
-  #drain({ config, target }: Live, metrics: Pick<Metrics, 'forgetTarget'>): void {
+  #drain({ config, target }: Live, { metrics, logger }: TargetSetOptions['services']): void {
+    for (const { name, waiting } of target.states()) tellLeaving(logger, name, waiting);
     const drained = target.close(AbortSignal.timeout(DRAIN_MS), 'removed').finally(() => {
       this.#draining.delete(drained);
       if (!this.states().some(({ name }) => name === config.name)) metrics.forgetTarget(config.name);

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DropReason, Metrics } from '../../observe/meters.ts';
 import type { Logger } from '../logger.ts';
+import { LossTeller } from '../loss-teller.ts';
 import { scrubText } from '../scrub.ts';
 import { LineQueue, type QueuedLine, type QueueLimits, type Settled } from './line-queue.ts';
 
@@ -66,6 +67,7 @@ export class QueuedTarget implements Target {
   readonly #name: string;
   readonly #sink: LineSink;
   readonly #services: TargetServices;
+  readonly #losses: LossTeller;
   readonly #queue: LineQueue;
   readonly #batchBytes: number;
   readonly #dropped: Partial<Record<DropReason, number>> = {};
@@ -93,6 +95,7 @@ export class QueuedTarget implements Target {
     this.#sink = sink;
     this.#queue = new LineQueue(limits);
     this.#services = services;
+    this.#losses = new LossTeller(services.logger);
   }
 
   deliver(bytes: Buffer, settled: Settled, id: string): void {
@@ -209,9 +212,16 @@ export class QueuedTarget implements Target {
     const left = [...this.#writing, ...this.#queue.clear()];
     this.#writing = [];
     this.#writingBytes = 0;
+    if (reason === 'shutdown' && left.length > 0) this.#tellCutOff(left.length);
     this.#drop(left, reason);
     this.#hurry.abort();
     this.#report();
+  }
+
+  #tellCutOff(records: number): void {
+    const problem = this.#failing && { problem: this.#failing.error };
+    const message = 'Log target closed before it took every record: the rest is dropped';
+    this.#services.logger.warn(message, { target: this.#name, records, ...problem });
   }
 
   #drop(lines: readonly QueuedLine[], reason: DropReason): void {
@@ -223,6 +233,7 @@ export class QueuedTarget implements Target {
     if (records === 0) return;
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + records;
     this.#services.metrics.logged(this.#name, `dropped_${reason}`, records);
+    this.#losses.lost(this.#name, reason, records);
   }
 
   #report(): void {

@@ -131,7 +131,9 @@ describe('QueuedTarget', () => {
 
   it('counts what is left as dropped when the time to close is over, a write that hangs included', async () => {
     const { sink, next } = scriptedSink();
-    const target = new QueuedTarget('t', sink, LIMITS, services);
+    const lines: string[] = [];
+    const logger = createLogger({ write: (text) => lines.push(text) });
+    const target = new QueuedTarget('t', sink, LIMITS, { ...services, logger });
     target.deliver(line('a'), noop, 'a');
     const hanging = await next();
     target.deliver(line('b'), noop, 'b');
@@ -140,9 +142,20 @@ describe('QueuedTarget', () => {
     stop.abort();
     await closing;
     assert.deepEqual(target.counts(), { seen: 2, delivered: 0, waiting: 0, dropped: { shutdown: 2 } });
+    assert.equal(lines.length, 1);
+    assert.match(lines[0] ?? '', /"warn".*the rest is dropped.*"target":"t","records":2/);
     hanging.ok();
     await new Promise(setImmediate);
     assert.deepEqual(target.counts().delivered, 0, 'no record is counted twice');
+  });
+
+  it('has a line for the records that overflow', () => {
+    const { sink } = scriptedSink();
+    const lines: string[] = [];
+    const logger = createLogger({ write: (text) => lines.push(text) });
+    const target = new QueuedTarget('t', sink, LIMITS, { ...services, logger });
+    for (let i = 0; i < 9; i++) target.deliver(line(`r${i}`), noop, `r${i}`);
+    assert.match(lines.join(), /^\{[^}]*Log target lost records","target":"t","reason":"overflow"[^}]*\}\n$/);
   });
 
   it('drops all when the sink is gone for good', async () => {
