@@ -3,7 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { BoundedLabel } from './labels.ts';
 import { type Metrics, RECORD_RESULTS, SPOOL_EVENTS } from './meters.ts';
 
-type SpoolPart = Pick<Metrics, 'waiting' | 'spoolEvent' | 'forgetTarget'>;
+type SpoolPart = Pick<Metrics, 'waiting' | 'spoolEvent' | 'spoolInMemory' | 'forgetTarget'>;
 type LogPart = SpoolPart & Pick<Metrics, 'targetConfigured' | 'logged' | 'unwritten'>;
 
 /** @param targetLimit targets that get a label of their own */
@@ -53,6 +53,11 @@ function spoolMetrics(registry: Registry, known: BoundedLabel): SpoolPart {
     labelNames: ['event'],
     registers,
   });
+  const inMemory = new Gauge({
+    name: 'sluice_log_spool_in_memory',
+    help: "1 while the spool's file cannot be written, or records wait in memory alone: they are lost with the process.",
+    registers,
+  });
   for (const event of SPOOL_EVENTS) spoolEvents.inc({ event }, 0);
   return {
     waiting(target, count, bytes) {
@@ -60,6 +65,7 @@ function spoolMetrics(registry: Registry, known: BoundedLabel): SpoolPart {
       waitingBytes.set({ target: known.value(target) }, bytes);
     },
     spoolEvent: (event, times) => spoolEvents.inc({ event }, times),
+    spoolInMemory: (held) => inMemory.set(held ? 1 : 0),
     forgetTarget(target) {
       waitingRecords.remove({ target: known.value(target) });
       waitingBytes.remove({ target: known.value(target) });

@@ -95,6 +95,8 @@ export interface Metrics extends ToolLoopMeters, McpMeters {
   unwritten(exchanges: number): void;
   /** Something befell the spool of records, so many times. */
   spoolEvent(event: SpoolEvent, times: number): void;
+  /** Whether the spool holds records in memory alone at this moment. */
+  spoolInMemory(inMemory: boolean): void;
   /** Forgets what waited for a target that is gone. */
   forgetTarget(target: string): void;
   /** Something that watches exchanges failed; the exchange itself went on. */

@@ -88,6 +88,7 @@ function used() {
   metrics.limited('claude');
   metrics.unrecorded();
   metrics.spoolEvent('restarted', 1);
+  metrics.spoolInMemory(true);
   metrics.toolCalled('search', 'ok', 100);
   metrics.toolShadowed('search');
   metrics.toolLoopEnded('answered', 2);
@@ -124,6 +125,7 @@ describe('metrics', () => {
     assert.equal(value('sluice_active_streams'), 1);
     assert.equal(value('sluice_log_records_total', { target: 'stdout', result: 'delivered' }), 2);
     assert.equal(value('sluice_log_spool_bytes', { target: 'stdout' }), 512);
+    assert.equal(value('sluice_log_spool_in_memory'), 1);
     assert.equal(value('sluice_upstream_available', { upstream: 'claude' }), 1);
     assert.deepEqual(
       families.get('sluice_tokens_total')?.samples.map((s) => [s.labels['kind'], s.value]),

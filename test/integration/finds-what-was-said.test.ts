@@ -156,7 +156,9 @@ test('audit: a state folder that cannot be written keeps no record and harms no 
   await writeFile(join(state, 'audit'), 'a file where the folder should be');
   const s = await scene(t, KEPT, { SLUICE_STATE_DIR: state });
   assert.ok(await talk(s, 'hello', ['there']));
-  await s.proxy.logged(({ message }) => String(message).startsWith('Cannot use the archive of records'));
+  const said = await s.proxy.logged(({ message }) => String(message).startsWith('Cannot use the archive of records'));
+  assert.equal(said['path'], join(state, 'audit/audit.db'));
+  assert.match(String(said['problem']), /^E[A-Z]+: /);
   assert.ok(await talk(s, 'hello', ['again']));
   assert.equal((await get(s.proxy, '/gateway/audit')).status, 503);
 });

@@ -41,6 +41,10 @@ async function serveOn(t: TestContext, state: string): Promise<void> {
   assert.equal(load.answered.size, EXCHANGES);
   const said = await proxy.logged(({ message }) => String(message).startsWith('Cannot write the spool'));
   assert.equal(said['level'], 'error');
+  assert.equal(said['path'], join(state, 'spool/spool.db'));
+  await until('the gauge', async () =>
+    (await metricSum(proxy, 'sluice_log_spool_in_memory')) === 1 ? true : undefined,
+  );
   await until('all to wait', async () =>
     (await metricSum(proxy, 'sluice_log_spool_records')) === EXCHANGES ? true : undefined,
   );

@@ -50,6 +50,7 @@ function open(t: TestContext, targets: readonly HttpTarget[], startThread: Start
           waiting: () => {},
           forgetTarget: () => {},
           spoolEvent: add,
+          spoolInMemory: () => {},
         },
         logger: createLogger({ write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) }),
         isLocal: () => false,

@@ -1,9 +1,12 @@
 /** Worker thread of the archive: its database, its index and its searches, none of which a stream shall wait for. */
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { diskProblem } from '../disk-problem.ts';
 import { standBack } from '../stand-back.ts';
 import { steadyClock } from '../steady-clock.ts';
 import { conversationOf } from './conversation.ts';
 import type { AuditReading, AuditReply, AuditRequest } from './messages.ts';
+import { AUDIT_FILE, AUDIT_FOLDER } from './place.ts';
 import type { AuditStore } from './store.ts';
 import { Vault, type VaultEvent } from './vault.ts';
 
@@ -15,6 +18,7 @@ const { stateDirectory, epochOffsetMs } = workerData as {
   /** Of the process's steady clock. */
   readonly epochOffsetMs: number;
 };
+const ARCHIVE = join(stateDirectory, AUDIT_FOLDER, AUDIT_FILE);
 const now = steadyClock(epochOffsetMs);
 const vault = new Vault(stateDirectory, tell, now);
 const upkeep = setInterval(tidy, UPKEEP_MS);
@@ -80,21 +84,23 @@ function answer(ticket: number, work: (store: AuditStore, ticket: number) => Aud
 function tell(event: VaultEvent): void {
   switch (event.event) {
     case 'set_aside':
-      log('error', 'The archive of records is damaged: it was renamed and a new one begun', event);
+      log('error', 'The archive of records is damaged: it was renamed and a new one begun', fieldsOf(event));
       break;
     case 'failing':
-      log('error', 'Cannot use the archive of records; streams and log targets go on without it', event);
+      log('error', 'Cannot use the archive of records; streams and log targets go on without it', fieldsOf(event));
       break;
     case 'works_again':
-      log('info', 'The archive of records can be used again', {});
+      log('info', 'The archive of records can be used again', { path: ARCHIVE });
       break;
   }
 }
 
-/** Of an error its message and code alone: it is cloned on its way. */
-function log(level: 'info' | 'error', message: string, { error, path }: { error?: unknown; path?: string }): void {
-  const said = error instanceof Error ? { error: error.message } : {};
-  send({ kind: 'log', level, message, fields: { ...said, ...(path !== undefined && { path }) } });
+function fieldsOf({ path = ARCHIVE, error }: { readonly path?: string; readonly error: unknown }) {
+  return { path, problem: diskProblem(error) };
+}
+
+function log(level: 'info' | 'error', message: string, fields: Readonly<Record<string, string>>): void {
+  send({ kind: 'log', level, message, fields });
 }
 
 function send(reply: AuditReply): void {

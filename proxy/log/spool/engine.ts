@@ -10,7 +10,7 @@ import type { OpenSink } from './open-sink.ts';
 import { recordsOf } from './records-of.ts';
 import type { NewRecord } from './rows.ts';
 import { Storage } from './storage.ts';
-import { storageTeller } from './storage-teller.ts';
+import { stateOf, storageTeller } from './storage-teller.ts';
 import { attemptOf, type Careful, leftAlone } from './suspicion.ts';
 import { Turns } from './turns.ts';
 
@@ -119,14 +119,14 @@ export class SpoolEngine {
     clearTimeout(this.#reporting);
     this.#reporting = undefined;
     const targets = [...this.#served.keys()].map((name) => this.#reportOf(name));
-    this.#options.send({ kind: 'report', report: { targets, stripped: this.#storage?.stripped ?? 0 } });
+    this.#options.send({ kind: 'report', report: { targets, ...stateOf(this.#storage) } });
   }
 
   #open(options: ConstructorParameters<typeof Storage>[1]): Storage {
     const storage = new Storage(this.#options.stateDirectory, options, {
       ledger: this.#ledger,
       now: this.#options.now,
-      tell: storageTeller({ now: this.#options.now, send: this.#options.send, textOf: (error) => this.#textOf(error) }),
+      tell: storageTeller({ ...this.#options, textOf: (error) => this.#textOf(error) }),
       gone: (id) => this.#gone.push(id),
     });
     return storage;
@@ -237,7 +237,7 @@ export class SpoolEngine {
     this.#storage?.remove(name);
     this.#served.delete(name);
     const report: TargetReport = { ...this.#reportOf(name), gone: true };
-    this.#options.send({ kind: 'report', report: { targets: [report], stripped: this.#storage?.stripped ?? 0 } });
+    this.#options.send({ kind: 'report', report: { targets: [report], ...stateOf(this.#storage) } });
   }
 
   #settled(): void {

@@ -59,6 +59,8 @@ export interface SpoolReport {
   readonly targets: readonly TargetReport[];
   /** Records whose bodies were taken out for want of room, since the thread started. */
   readonly stripped: number;
+  /** Whether records are in memory alone, or would be if they came now. */
+  readonly inMemory: boolean;
 }
 
 /** One target: account.seen = account.delivered + waiting.records + the sum of account.dropped. */

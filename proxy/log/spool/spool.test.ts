@@ -53,6 +53,7 @@ describe('Spool', () => {
           waiting: (_target: string, records: number) => void told.set('waiting', records),
           forgetTarget: () => {},
           spoolEvent: add,
+          spoolInMemory: () => {},
         },
         logger: createLogger({ write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) }),
         isLocal: () => false,
@@ -142,7 +143,14 @@ describe('Spool', () => {
       hold: () => {},
       terminate: () => Promise.resolve(),
     };
-    const metrics = { logged: () => {}, waiting: () => {}, forgetTarget: () => {}, spoolEvent: () => {} };
+    const nothing = (): void => {};
+    const metrics = {
+      logged: nothing,
+      waiting: nothing,
+      forgetTarget: nothing,
+      spoolEvent: nothing,
+      spoolInMemory: nothing,
+    };
     const lines: string[] = [];
     let events: SpoolThreadEvents | undefined;
     const spool = new Spool(configOf(http('http://127.0.0.1:9/')), {

@@ -17,7 +17,8 @@ describe('Storage', () => {
   });
   afterEach(() => rmSync(state, { recursive: true }));
 
-  function open(ms = 1_000) {
+  function open(from = 1_000) {
+    let ms = from;
     const events: StorageEvent[] = [];
     const gone: string[] = [];
     const ledger = new Ledger();
@@ -28,7 +29,8 @@ describe('Storage', () => {
       gone: (id) => gone.push(id),
     });
     storage.subscribe('a');
-    return { storage, events, gone, ledger };
+    const pass = (more: number): void => void (ms += more);
+    return { storage, events, gone, ledger, pass };
   }
 
   const records = (from: number, count: number, bytes: number) =>
@@ -95,6 +97,26 @@ describe('Storage', () => {
     storage.settle('a', batch, 'delivered');
     assert.equal(gone.length, 30);
     assert.deepEqual(ledger.account('a'), { seen: 30, delivered: waiting, dropped: { spool_full: 30 - waiting } });
+    storage.close();
+  });
+
+  it('is in memory until its file can be written and nothing waits outside of it', () => {
+    rmSync(state, { recursive: true });
+    writeFileSync(state, 'no folder');
+    const { storage, events, pass } = open();
+    assert.equal(storage.add(records(0, 1, 10)), false);
+    assert.equal(storage.inMemory, true);
+    rmSync(state);
+    pass(3_000);
+    assert.equal(storage.add(records(1, 1, 10)), true);
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      ['held_in_memory', 'on_disk_again'],
+    );
+    assert.equal(storage.inMemory, true, 'the first one still waits there');
+    for (let batch = storage.batch('a', ALL); batch !== undefined; batch = storage.batch('a', ALL))
+      storage.settle('a', batch, 'delivered');
+    assert.equal(storage.inMemory, false);
     storage.close();
   });
 });

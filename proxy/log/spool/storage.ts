@@ -68,8 +68,9 @@ export class Storage {
     return this.#stripped + (this.#disk?.stripped ?? 0) + (this.#memory?.stripped ?? 0);
   }
 
+  /** Whether what comes, or what still waits, is lost with this process. */
   get inMemory(): boolean {
-    return this.#failing;
+    return this.#failing || (this.#memory?.usedBytes ?? 0) > 0;
   }
 
   configure(options: StoreOptions): void {
@@ -247,9 +248,8 @@ export class Storage {
   #putAside(error: unknown, lostRecords?: number): boolean {
     const { ledger, now, tell } = this.#services;
     try {
-      const known = lostRecords === undefined ? {} : { lostRecords };
       const aside = setAside(this.#folder, now(), lostRecords === undefined ? ledger : undefined);
-      tell({ event: 'set_aside', error, ...aside, ...known });
+      tell({ event: 'set_aside', error, ...aside, ...(lostRecords !== undefined && { lostRecords }) });
       return true;
     } catch (renameError) {
       this.#fails(renameError);

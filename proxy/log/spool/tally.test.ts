@@ -18,6 +18,7 @@ function open() {
       },
       waiting: (target, records) => void gauges.set(target, records),
       forgetTarget: (target) => void gauges.delete(target),
+      spoolInMemory: (inMemory) => void gauges.set('in memory', inMemory ? 1 : 0),
       spoolEvent: (event, times) => {
         if (times > 0) told[event] = (told[event] ?? 0) + times;
       },
@@ -27,6 +28,7 @@ function open() {
   });
   const hear = (name: string, report: Partial<TargetReport>, stripped = 0): void =>
     tally.hear({
+      inMemory: false,
       targets: [{ name, account: ZERO, base: ZERO, waiting: { records: 0, bytes: 0 }, ...report }],
       stripped,
     });
@@ -97,6 +99,14 @@ describe('Tally', () => {
     ]);
   });
 
+  it('tells the metrics whether records are in memory alone', () => {
+    const { tally, gauges } = open();
+    for (const inMemory of [true, false]) {
+      tally.hear({ targets: [], stripped: 0, inMemory });
+      assert.equal(gauges.get('in memory'), inMemory ? 1 : 0);
+    }
+  });
+
   it('has a line for what is lost, by this process alone', () => {
     const { tally, lines, hear } = open();
     tally.configure(['a']);
@@ -145,7 +155,7 @@ describe('Tally', () => {
     for (const name of ['a', 'local']) hear(name, {});
     tally.configure([]);
     for (const name of ['a', 'local']) hear(name, { gone: true });
-    assert.deepEqual([...gauges.keys()], ['local']);
+    assert.deepEqual([...gauges.keys()].sort(), ['in memory', 'local']);
     assert.deepEqual(tally.states(), []);
   });
 });

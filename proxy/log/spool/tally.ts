@@ -9,7 +9,7 @@ import type { SpoolReport, TargetReport } from './messages.ts';
 import type { Extent } from './rows.ts';
 
 export interface TallyServices {
-  readonly metrics: Pick<Metrics, 'logged' | 'waiting' | 'forgetTarget' | 'spoolEvent'>;
+  readonly metrics: Pick<Metrics, 'logged' | 'waiting' | 'forgetTarget' | 'spoolEvent' | 'spoolInMemory'>;
   readonly logger: Pick<Logger, 'warn'>;
   /** Whether a target of this name is served by somebody else, so that its gauges must stay. */
   readonly isLocal: (name: string) => boolean;
@@ -64,7 +64,8 @@ export class Tally {
     for (const name of this.#names) this.#gauge(name);
   }
 
-  hear({ targets, stripped }: SpoolReport): void {
+  hear({ targets, stripped, inMemory }: SpoolReport): void {
+    this.#services.metrics.spoolInMemory(inMemory);
     for (const report of targets) this.#hearOf(report);
     // A thread that was started again begins at 0.
     const more = stripped >= this.#stripped ? stripped - this.#stripped : stripped;

@@ -1,6 +1,8 @@
 /** The `file` target's sink: appends lines to one file below the state directory, and keeps one previous file when it is full. */
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { diskProblem } from '../disk-problem.ts';
 import { confine, OutsideError } from './confine.ts';
 import { type LineSink, SinkGoneError } from './target.ts';
 
@@ -42,7 +44,8 @@ export class FileSink implements LineSink {
       await this.#append(handle, lines);
     } catch (error) {
       if (error instanceof OutsideError) throw new SinkGoneError(error.message, { cause: error });
-      throw error;
+      const path = join(this.#options.stateDirectory, this.#options.path);
+      throw new Error(`Cannot write "${path}": ${diskProblem(error)}`, { cause: error });
     }
   }
 

@@ -43,7 +43,7 @@ function pipeSink(descriptor: number): LineSink {
   return {
     write: (lines) =>
       new Promise((resolve, reject) => {
-        const fail = (error: Error): void => reject(new SinkGoneError('Cannot write to stdout', { cause: error }));
+        const fail = (error: Error): void => reject(stdoutGone(error));
         if (gone !== undefined) {
           fail(gone);
           return;
@@ -76,7 +76,11 @@ function writeSome(descriptor: number, lines: Buffer, from: number): Promise<num
       if (error === null) resolve(written);
       else if (error.code === 'EAGAIN') resolve(0);
       // Part of a line may have been written, so that a repeated write would tear it: no second try on stdout.
-      else reject(new SinkGoneError('Cannot write to stdout', { cause: error }));
+      else reject(stdoutGone(error));
     });
   });
+}
+
+function stdoutGone(error: Error): SinkGoneError {
+  return new SinkGoneError(`Cannot write to stdout: ${error.message}`, { cause: error });
 }

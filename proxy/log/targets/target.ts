@@ -189,12 +189,12 @@ export class QueuedTarget implements Target {
   /** @returns whether that is for good */
   #failed(error: unknown): boolean {
     const gone = error instanceof SinkGoneError;
+    const problem = scrubText(error instanceof Error ? error.message : String(error));
     if (this.#failing === undefined && this.#closed === undefined) {
       const way = gone ? 'its records are dropped and counted' : 'records wait and the write is repeated';
-      this.#services.logger.warn(`Cannot write to log target: ${way}`, { target: this.#name, error });
+      this.#services.logger.warn(`Cannot write to log target: ${way}`, { target: this.#name, problem });
     }
-    const text = scrubText(error instanceof Error ? error.message : String(error));
-    this.#failing = { since: this.#failing?.since ?? new Date(), error: text };
+    this.#failing = { since: this.#failing?.since ?? new Date(), error: problem };
     if (gone) this.#end('failed');
     return gone;
   }
