@@ -64,4 +64,20 @@ describe('storageTeller', () => {
       'it still cannot be written',
     );
   });
+
+  it('never leaves out how many records were lost with a damaged file, and says how to look at it', (t) => {
+    const { tell, lines } = open(t);
+    const aside = {
+      event: 'set_aside',
+      path: `${SPOOL}.corrupt-1`,
+      error: new Error('file is not a database'),
+    } as const;
+    tell(aside);
+    tell({ ...aside, lostRecords: 7 });
+    const facts = { level: 'error', path: `${SPOOL}.corrupt-1`, problem: 'file is not a database' };
+    assert.deepEqual(lines(), [
+      { ...facts, lostRecords: 'unknown' },
+      { ...facts, lostRecords: 7 },
+    ]);
+  });
 });

@@ -15,7 +15,8 @@ export interface StorageTellerOptions {
 
 /** A disk that is full now and then would be a line each time. */
 const COMPLAINT_MS = 60_000;
-const ASIDE = 'Found the spool damaged: it was set aside and a new one begun';
+const ASIDE =
+  'Found the spool damaged: it was set aside and a new one begun. What waited in it was not delivered; "sqlite3 <path> .recover" may still show it';
 const HELD = 'Cannot write the spool: records are held in memory, and lost with the process';
 const AGAIN = 'The spool can be written again; what is in memory is delivered from there';
 
@@ -24,9 +25,8 @@ export function storageTeller(options: StorageTellerOptions): (event: StorageEve
   return (event) => {
     switch (event.event) {
       case 'set_aside': {
-        const { path, lostRecords } = event;
-        const problem = options.textOf(event.error);
-        const fields = { path, problem, ...(lostRecords === undefined ? {} : { lostRecords }) };
+        const { path, lostRecords = 'unknown' } = event;
+        const fields = { path, problem: options.textOf(event.error), lostRecords };
         options.send({ kind: 'log', level: 'error', message: ASIDE, fields });
         options.send({ kind: 'event', event: 'set_aside' });
         break;
