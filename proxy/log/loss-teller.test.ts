@@ -37,6 +37,17 @@ describe('LossTeller', () => {
     assert.deepEqual(told(), [['a', 'expired', 7]], 'at once again, when it had stopped');
   });
 
+  it('leaves nothing untold when it is closed', (t) => {
+    const { losses, told, pass } = open(t);
+    for (const records of [1, 2, 3]) losses.lost('a', 'expired', records);
+    losses.lost('b', 'expired', 4);
+    told();
+    losses.close();
+    losses.close();
+    pass(60_000);
+    assert.deepEqual(told(), [['a', 'expired', 5]]);
+  });
+
   it('says the way out, and is silent about what is no loss or has a line of its own', (t) => {
     const { losses, lines } = open(t);
     for (const reason of ['superseded', 'shutdown', 'refused', 'invalid', 'corrupt'] as const)

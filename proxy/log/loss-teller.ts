@@ -18,10 +18,15 @@ const WAYS_OUT: Readonly<Partial<Record<DropReason, string>>> = {
 const STRIPPED = 'Records lost the content of their bodies, as the spool is full';
 const STRIPPED_WAY_OUT = 'repair the target for which records wait, or raise logging.spool.maxBytes';
 
+interface Since {
+  readonly line: (records: number) => void;
+  records: number;
+}
+
 export class LossTeller {
   readonly #logger: Pick<Logger, 'warn'>;
   /** Lost since the last line, for a minute after each. */
-  readonly #since = new Map<string, number>();
+  readonly #since = new Map<string, Since>();
 
   constructor(logger: Pick<Logger, 'warn'>) {
     this.#logger = logger;
@@ -41,16 +46,27 @@ export class LossTeller {
     this.#tell('', records, (lost) => this.#logger.warn(STRIPPED, { records: lost, wayOut: STRIPPED_WAY_OUT }));
   }
 
-  #tell(key: string, records: number, line: (records: number) => void): void {
+  /** Tells what was lost since the last lines: nobody waits for the minute to be over. */
+  close(): void {
+    for (const since of this.#since.values()) {
+      if (since.records > 0) since.line(since.records);
+      since.records = 0;
+    }
+  }
+
+  #tell(key: string, records: number, line: Since['line']): void {
     if (records === 0) return;
-    const since = this.#since.get(key);
-    this.#since.set(key, since === undefined ? 0 : since + records);
-    if (since !== undefined) return;
+    const known = this.#since.get(key);
+    if (known !== undefined) {
+      known.records += records;
+      return;
+    }
     line(records);
+    const since: Since = { line, records: 0 };
+    this.#since.set(key, since);
     setTimeout(() => {
-      const more = this.#since.get(key) ?? 0;
       this.#since.delete(key);
-      this.#tell(key, more, line);
+      this.#tell(key, since.records, line);
     }, AGAIN_MS).unref();
   }
 }

@@ -263,6 +263,24 @@ describe('Spool', () => {
     assert.deepEqual(closed?.['targets'], { store: { delivered: 0, waiting: 0, dropped: { shutdown: 2 } } });
   });
 
+  it('says before it is closed what else was lost', async (t) => {
+    const { spool, thread, lines } = openAsThread(t);
+    const alive = setInterval(() => {}, 1_000);
+    t.after(() => clearInterval(alive));
+    for (const id of ['a', 'b', 'c']) spool.lose('overflow', id);
+    thread.running = false;
+    await spool.close(AbortSignal.abort(), 'shutdown');
+    const said = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.deepEqual(
+      said.map(({ message, records }) => [message, records]),
+      [
+        ['Log target lost records', 1],
+        ['Log target lost records', 2],
+        ['Log closed', undefined],
+      ],
+    );
+  });
+
   it('leaves what it cannot write down in time to the journal', async (t) => {
     const { spool, told, fates, deliver } = await open(t);
     for (let n = 0; n < 5; n++) deliver(`r${n}`);

@@ -126,6 +126,7 @@ export class Spool implements Target {
     for (const settled of this.#held.values()) settled(reason);
     this.#held.clear();
     this.#tellWaiting();
+    this.#tally.close();
     this.#tellClosed();
   }
 

@@ -44,6 +44,11 @@ export class Tally {
     this.#names = names;
   }
 
+  /** Says of losses what was not said yet. */
+  close(): void {
+    this.#losses.close();
+  }
+
   /** Records that were given up because this process ends, over all targets. */
   get cutOff(): number {
     const before = (name: string): number => this.#reports.get(name)?.base.dropped.shutdown ?? 0;

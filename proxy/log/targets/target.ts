@@ -141,6 +141,7 @@ export class QueuedTarget implements Target {
       await Promise.race([this.#pumping, aborted]);
     }
     this.#end(reason);
+    this.#losses.close();
     await Promise.race([this.#sink.close().catch(() => {}), aborted]);
   }
 
