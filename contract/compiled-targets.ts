@@ -16,6 +16,17 @@ export interface FileTarget {
 /** Targets past this machine: each takes its records from the spool. */
 export type NetworkTarget = HttpTarget | PostgresTarget | OtlpTarget | KafkaTarget | S3Target;
 
+/** A network target that cannot work as it is declared: its records wait in the spool until it can. */
+export interface HeldTarget {
+  readonly kind: 'invalid';
+  readonly name: string;
+  /** Why, and the way out. */
+  readonly message: string;
+  readonly spooled: true;
+}
+
+export type SpooledTarget = NetworkTarget | HeldTarget;
+
 /** A credential that a header carries. */
 export interface HeaderCredential {
   readonly file: string;
@@ -88,7 +99,8 @@ export interface S3Target extends NetworkPart {
 }
 
 /** Every file beside config.json that a target names. */
-export function targetFiles(target: NetworkTarget): string[] {
+export function targetFiles(target: SpooledTarget): string[] {
+  if (target.kind === 'invalid') return [];
   const files = [target.caFile];
   switch (target.kind) {
     case 'http':
@@ -113,4 +125,9 @@ export function targetFiles(target: NetworkTarget): string[] {
 /** Whether a target lies past this machine. */
 export function isNetworkTarget<T extends { readonly kind: string }>(target: T): target is Extract<T, NetworkTarget> {
   return ['http', 'postgres', 'otlp', 'kafka', 's3'].includes(target.kind);
+}
+
+/** Whether records of a target wait in the spool: of those past this machine, whether they can work or not. */
+export function isSpooled<T extends { readonly kind: string }>(target: T): target is Extract<T, SpooledTarget> {
+  return isNetworkTarget(target) || 'spooled' in target;
 }

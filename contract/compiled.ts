@@ -7,7 +7,7 @@
 import type { CompiledGateway } from './compiled-gateway.ts';
 import type { AgentTag, ClientCertificate, CompiledListen, UpstreamLimits } from './compiled-listen.ts';
 import type { CompiledReplay } from './compiled-replay.ts';
-import type { FileTarget, NetworkTarget, StdoutTarget } from './compiled-targets.ts';
+import type { FileTarget, SpooledTarget, StdoutTarget } from './compiled-targets.ts';
 import type { CompiledPacing, CompiledToolLoop } from './compiled-tool-loop.ts';
 import type { Dialect } from './dialect.ts';
 
@@ -43,7 +43,7 @@ export interface CompiledConfig {
 
 export type CompiledUpstream = ValidUpstream | InvalidPart;
 export type CompiledRoute = ValidRoute | InvalidRoute;
-export type CompiledTarget = StdoutTarget | FileTarget | NetworkTarget | InvalidPart;
+export type CompiledTarget = StdoutTarget | FileTarget | SpooledTarget | InvalidPart;
 
 /** A part that cannot work, with a full sentence that says why and what to do. */
 export interface InvalidPart {

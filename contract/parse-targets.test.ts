@@ -44,6 +44,7 @@ for (const [name, field, value] of [
   ['http', 'timeoutMs', 0],
   ['http', 'maxRecords', 0],
   ['http', 'credential', { file: 'credential-1', header: 'a\r\nb' }],
+  ['secret-missing', 'spooled', false],
   ['kafka', 'brokers', []],
   ['kafka', 'brokers', ['kafka://kafka:9092']],
   ['kafka', 'sasl', { mechanism: 'GSSAPI', usernameFile: 'a', passwordFile: 'b' }],

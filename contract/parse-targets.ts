@@ -53,7 +53,7 @@ export function readTarget(value: unknown, place: Place): CompiledTarget {
       return readS3(fields, place, name);
     case 'invalid':
     case undefined:
-      return readInvalid(fields, place);
+      return { ...readInvalid(fields, place), ...readSpooled(fields, place) };
   }
 }
 
@@ -63,6 +63,12 @@ export function readInvalid(fields: Fields, place: Place): InvalidPart {
     name: readName(fields['name'], at(place, 'name')),
     message: readText(fields['message'], at(place, 'message')),
   };
+}
+
+function readSpooled({ spooled }: Fields, place: Place): { readonly spooled?: true } {
+  if (spooled === undefined) return {};
+  if (spooled !== true) refuse(at(place, 'spooled'), 'Expected true, or nothing');
+  return { spooled: true };
 }
 
 function readHttp(fields: Fields, place: Place, name: string): HttpTarget {

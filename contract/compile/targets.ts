@@ -1,4 +1,4 @@
-/** spec.logging.targets -> compiled targets. One with a finding becomes `invalid`: records without a place to go are counted. */
+/** spec.logging.targets -> compiled targets. One with a finding becomes `invalid`, and says whether its records wait meanwhile. */
 import type { CompiledTarget } from '../compiled.ts';
 import type { HeaderCredential } from '../compiled-targets.ts';
 import type { Finding } from '../finding.ts';
@@ -14,7 +14,10 @@ const OTLP_LOGS_PATH = '/v1/logs';
 export function compileTarget(target: TargetSpec, findings: readonly Finding[]): CompiledTarget {
   const { name } = target;
   const broken = findings.find((f) => f.part.kind === 'target' && f.part.name === name);
-  if (broken) return { kind: 'invalid', name, message: broken.message };
+  if (broken) {
+    const invalid = { kind: 'invalid', name, message: `${broken.path}: ${broken.message}` } as const;
+    return target.stdout || target.file ? invalid : { ...invalid, spooled: true };
+  }
   if (target.stdout) return { kind: 'stdout', name };
   if (target.file) {
     const { path, maxBytes } = target.file;

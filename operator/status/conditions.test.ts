@@ -150,6 +150,9 @@ test('a log target that takes no records is a condition until it does again, and
     failed?.message ?? '',
     /^Target "pg" takes no records from 2 of 3 pods, where they wait as far as the spool has room: ECONNREFUSED\.$/,
   );
+  const error = 'spec.logging.targets[0].postgres.dsn.secret: Secret "pg" does not exist.';
+  const invalid = of([podState('a', 'current', 0, undefined, [{ name: 'pg', error }])], []);
+  assert.match(invalid?.message ?? '', / room: spec\.logging\.targets\[0\]\..* does not exist\.$/);
   const mended = of([podState('a', 'current')], failed ? [failed] : []);
   assert.deepEqual([mended?.status, mended?.reason], ['True', 'TargetsReady']);
 });

@@ -121,7 +121,7 @@ function targetsReady(pods: readonly PodState[], known: boolean): Verdict[] {
   }
   if (errors.size > 0) {
     const shown = [...errors].slice(0, MOST_FINDINGS).map(([name, failing]) => {
-      return `Target "${name}" takes no records from ${failing.pods} of ${pods.length} pods, where they wait as far as the spool has room: ${failing.error}.`;
+      return `Target "${name}" takes no records from ${failing.pods} of ${pods.length} pods, where they wait as far as the spool has room: ${failing.error.replace(/\.$/, '')}.`;
     });
     return [{ type, status: 'False', reason: CONDITION_REASONS.targetFailing, message: shown.join(' ') }];
   }

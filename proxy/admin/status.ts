@@ -54,7 +54,7 @@ export class ProxyStatus {
       namespace: config?.namespace ?? null,
       problems: this.#problems,
       failingTargets: this.#targets().flatMap(({ name, state, error }) =>
-        state === 'failing' ? [{ name, error: error ?? 'unknown' }] : [],
+        state === 'ok' ? [] : [{ name, error: error ?? 'unknown' }],
       ),
     };
   }

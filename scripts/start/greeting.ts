@@ -34,7 +34,7 @@ function whereTo(target: CompiledTarget, stateDirectory: string): string {
     case 'file':
       return join(stateDirectory, target.path);
     case 'invalid':
-      return `nothing, ${target.message}`;
+      return `${'spooled' in target ? 'the spool, until it is valid' : 'nothing'}: ${target.message}`;
     case 'http':
     case 'otlp':
       return target.url;

@@ -18,8 +18,8 @@ export interface DeliverySource {
 }
 
 export interface DeliveryOptions {
-  /** Opens the sink, at the first record and after each change. */
-  readonly open: () => Promise<RecordSink>;
+  /** Opens the sink, at the first record and after each change. Absent: nothing is tried, and all waits for a change. */
+  readonly open?: () => Promise<RecordSink>;
   /** Opening, or a write, that takes longer has failed. */
   readonly writeTimeoutMs: number;
 }
@@ -106,6 +106,7 @@ export class Delivery {
     this.#pauseMs = RETRY_FIRST_MS;
     this.#working.abort(new Error('The target was changed'));
     this.#leftAlone.abort();
+    this.#wakeUp.resolve();
     this.#pause.abort();
     void closeSink(old);
   }
@@ -128,14 +129,14 @@ export class Delivery {
     if (this.#careful.pauseMs !== undefined)
       await sleep(this.#careful.pauseMs, undefined, { signal: this.#leftAlone.signal }).catch(() => {});
     while (!this.#stopped) {
-      if (this.#source.waiting().records === 0) {
+      if (this.#isIdle()) {
         await this.#wakeUp.promise;
         this.#wakeUp = Promise.withResolvers();
         continue;
       }
       if (!this.#failing && this.#most === Number.POSITIVE_INFINITY) await this.#gather();
       if (this.#stopped) return;
-      if (this.#source.waiting().records === 0) continue;
+      if (this.#isIdle()) continue;
       const batch = await this.#attempt();
       if (batch === 'failed' && !this.#stopped) await this.#backOff();
     }
@@ -187,7 +188,7 @@ export class Delivery {
   async #opened(options: DeliveryOptions): Promise<RecordSink> {
     if (this.#sink !== undefined) return this.#sink;
     this.#services.attempting();
-    const opening = options.open();
+    const opening = options.open?.() ?? Promise.reject(new Error('The target is held back'));
     let sink: RecordSink;
     try {
       sink = await this.#within(options.writeTimeoutMs, () => opening);
@@ -275,6 +276,10 @@ export class Delivery {
   async #rest(ms: number): Promise<void> {
     this.#pause = new AbortController();
     await sleep(ms, undefined, { signal: this.#pause.signal }).catch(() => {});
+  }
+
+  #isIdle(): boolean {
+    return this.#options.open === undefined || this.#source.waiting().records === 0;
   }
 
   #isFull(): boolean {

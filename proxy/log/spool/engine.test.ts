@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { HttpTarget } from '#contract/compiled-targets.ts';
+import type { HeldTarget, HttpTarget, SpooledTarget } from '#contract/compiled-targets.ts';
 import { BusyError, type RecordSink, RefusedError, type SinkRecord } from '../targets/sink.ts';
 import { SpoolEngine } from './engine.ts';
 import { sumOf } from './ledger.ts';
@@ -20,6 +20,8 @@ const target = (name: string, more: Partial<HttpTarget> = {}): HttpTarget => ({
   gzip: false,
   ...more,
 });
+
+const held = (name: string): HeldTarget => ({ kind: 'invalid', name, message: `No key for ${name}.`, spooled: true });
 
 /** What a target does with a batch; throws to refuse it. */
 type Behaviour = (ids: readonly string[], signal: AbortSignal) => void | Promise<void>;
@@ -43,7 +45,7 @@ class Rig {
     this.engine = this.#start();
   }
 
-  configure(targets: readonly HttpTarget[], more: Partial<SpoolConfig> = {}): void {
+  configure(targets: readonly SpooledTarget[], more: Partial<SpoolConfig> = {}): void {
     const bounds = { maxBytes: 1 << 24, maxAgeMs: 1 << 30, keepMs: 0 };
     this.engine.configure({ targets, credentials: new Map(), ...bounds, ...more });
   }
@@ -259,6 +261,51 @@ describe('SpoolEngine', () => {
       [{ key: 'old' }, { key: 'new' }],
     );
     assert.deepEqual(rig.taken.get('a'), ['r0', 'r1']);
+  });
+
+  it('keeps what waits, and what comes, for a target that cannot work as it is declared, over a restart too', async () => {
+    rig.behaviours.set('a', () => Promise.reject(new Error('401')));
+    rig.configure([target('a'), target('b')]);
+    rig.add('r0', 'r1');
+    await rig.reported('a', ({ failing }) => failing !== undefined);
+    rig.behaviours.clear();
+    const writes = rig.writes.get('a')?.length;
+    rig.configure([held('a'), target('b')]);
+    rig.add('r2');
+    await rig.reported('b', ({ account }) => account.delivered === 3);
+    await rig.restart();
+    rig.configure([held('a'), target('b')]);
+    rig.add('r3');
+    rig.engine.flush();
+    await rig.heard('flushed');
+    await rig.reported('a', ({ waiting }) => waiting.records === 4);
+    assert.equal(rig.writes.get('a')?.length, writes, 'nothing is tried meanwhile');
+    rig.configure([target('a'), target('b')]);
+    const { account } = await rig.reported('a', empty);
+    assert.deepEqual(account, { seen: 4, delivered: 4, dropped: {} });
+    assert.deepEqual(rig.taken.get('a'), ids(0, 4));
+    const logged = rig.replies.flatMap((reply) =>
+      reply.kind === 'log' ? [[reply.message, reply.fields['problem']]] : [],
+    );
+    const waits = ['Log target is invalid: its records wait in the spool until it is valid', 'No key for a.'];
+    assert.deepEqual(logged.slice(1), [waits, waits, ['Log target is valid again: it gets what waits', undefined]]);
+  });
+
+  it('breaks off what is being written for a target that becomes invalid, and goes on with it later', async () => {
+    const wrote = Promise.withResolvers<void>();
+    rig.behaviours.set('a', (_, signal) => {
+      wrote.resolve();
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    });
+    rig.configure([target('a')]);
+    rig.add('r0');
+    await wrote.promise;
+    rig.configure([held('a')]);
+    await new Promise(setImmediate);
+    rig.behaviours.clear();
+    rig.configure([target('a')]);
+    const { account, failing } = await rig.reported('a', empty);
+    assert.deepEqual([account.delivered, failing], [1, undefined]);
   });
 
   it('lets a removed target take what waits, for a while, and nothing new; the rest is dropped as removed', async () => {

@@ -1,9 +1,10 @@
 /** The spool itself, without its thread: takes records in, keeps a delivery for each target, and tells what became of them. */
 import { isDeepStrictEqual } from 'node:util';
-import { type NetworkTarget, targetFiles } from '#contract/compiled-targets.ts';
+import { type SpooledTarget, targetFiles } from '#contract/compiled-targets.ts';
 import { DRAIN_MS } from '../drain.ts';
 import { scrubText } from '../scrub.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
+import { deliverySource } from './delivery-source.ts';
 import { Ledger } from './ledger.ts';
 import type { Parcel, SpoolConfig, SpoolReply, SpoolRequest, TargetReport } from './messages.ts';
 import type { OpenSink } from './open-sink.ts';
@@ -25,7 +26,7 @@ export interface EngineOptions {
 }
 
 interface Served {
-  readonly target: NetworkTarget;
+  readonly target: SpooledTarget;
   readonly credentials: ReadonlyMap<string, string>;
   readonly delivery: Delivery;
   failing?: { readonly sinceEpochMs: number; readonly error: string };
@@ -144,10 +145,11 @@ export class SpoolEngine {
     }, UPKEEP_MS);
   }
 
-  #serve(target: NetworkTarget): void {
+  #serve(target: SpooledTarget): void {
     const { name } = target;
     const credentials = new Map(targetFiles(target).map((file) => [file, this.#credentials.get(file) ?? '']));
     const known = this.#served.get(name);
+    this.#tellHeld(target, known?.target);
     clearTimeout(known?.leaving);
     if (known !== undefined && known.leaving === undefined) {
       if (isDeepStrictEqual([known.target, known.credentials], [target, credentials])) return;
@@ -164,6 +166,14 @@ export class SpoolEngine {
     if (careful.pauseMs !== undefined) this.#failed(name, leftAlone(careful.pauseMs));
   }
 
+  #tellHeld(target: SpooledTarget, before: SpooledTarget | undefined): void {
+    const isHeld = target.kind === 'invalid';
+    if (isHeld === (before?.kind === 'invalid')) return;
+    const fields = { target: target.name, ...(isHeld && { problem: target.message }) };
+    if (isHeld) this.#log('warn', 'Log target is invalid: its records wait in the spool until it is valid', fields);
+    else this.#log('info', 'Log target is valid again: it gets what waits', fields);
+  }
+
   /** The record over which the thread ended. */
   #setAside(name: string, id: string): void {
     const batch = this.#storage?.batch(name, { records: 1, bytes: 0 });
@@ -174,24 +184,13 @@ export class SpoolEngine {
     this.#log('error', message, { target: name, id });
   }
 
-  #deliver(target: NetworkTarget, credentials: ReadonlyMap<string, string>, careful: Careful): Delivery {
+  #deliver(target: SpooledTarget, credentials: ReadonlyMap<string, string>, careful: Careful): Delivery {
     const { name } = target;
-    const storage = this.#storage as Storage;
     return new Delivery(
-      {
-        waiting: () => storage.waiting(name),
-        next: (limit) => storage.batch(name, limit),
-        delivered: (batch) => {
-          storage.settle(name, batch, 'delivered');
-          this.#settled();
-        },
-        refused: (batch, error) => {
-          storage.settle(name, batch, 'refused');
-          const [record] = batch.records;
-          if (record) this.#refused(name, record.id, this.#textOf(error));
-          this.#settled();
-        },
-      },
+      deliverySource(this.#storage as Storage, name, {
+        settled: () => this.#settled(),
+        refused: ({ records: [record] }, error) => record && this.#refused(name, record.id, this.#textOf(error)),
+      }),
       this.#deliveryOptions(target, credentials),
       {
         changed: (error) => this.#failed(name, error),
@@ -213,7 +212,8 @@ export class SpoolEngine {
     this.#log('warn', message, { target: name, id, problem });
   }
 
-  #deliveryOptions(target: NetworkTarget, credentials: ReadonlyMap<string, string>): DeliveryOptions {
+  #deliveryOptions(target: SpooledTarget, credentials: ReadonlyMap<string, string>): DeliveryOptions {
+    if (target.kind === 'invalid') return { writeTimeoutMs: 0 };
     // The sink keeps to the target's own limit; this one is for a sink that does not come back at all.
     return { open: () => this.#options.openSink(target, credentials), writeTimeoutMs: 2 * target.timeoutMs + 1_000 };
   }
@@ -251,7 +251,9 @@ export class SpoolEngine {
 
   #whenEmpty(): void {
     if (!this.#flushing) return;
-    for (const name of this.#served.keys()) if ((this.#storage?.waiting(name).records ?? 0) > 0) return;
+    for (const [name, { target }] of this.#served) {
+      if (target.kind !== 'invalid' && (this.#storage?.waiting(name).records ?? 0) > 0) return;
+    }
     this.#flushing = false;
     this.#options.send({ kind: 'flushed' });
   }

@@ -1,5 +1,5 @@
 /** What the log and the spool's thread say to each other. */
-import type { NetworkTarget } from '#contract/compiled-targets.ts';
+import type { SpooledTarget } from '#contract/compiled-targets.ts';
 import type { SpoolEvent } from '../../observe/meters.ts';
 import type { Account } from './ledger.ts';
 import type { Losses } from './losses.ts';
@@ -8,7 +8,7 @@ import type { StoreOptions } from './store.ts';
 import type { Attempt, Careful } from './suspicion.ts';
 
 export interface SpoolConfig extends StoreOptions {
-  readonly targets: readonly NetworkTarget[];
+  readonly targets: readonly SpooledTarget[];
   /** Content of the files that the targets name. */
   readonly credentials: ReadonlyMap<string, string>;
 }

@@ -71,7 +71,7 @@ export class Spool implements Target {
     this.#config = config;
     this.#services = services;
     this.#tally = new Tally(services);
-    this.#tally.configure(config.targets.map(({ name }) => name));
+    this.#tally.configure(config.targets);
     this.#thread = startThread(stateDirectory, {
       reply: (reply) => this.#hear(reply),
       started: () => this.#greet(),
@@ -81,7 +81,7 @@ export class Spool implements Target {
 
   configure(config: SpoolConfig): void {
     this.#config = config;
-    this.#tally.configure(config.targets.map(({ name }) => name));
+    this.#tally.configure(config.targets);
     // What gathers is for those targets that were in force when it came.
     this.#send();
     this.#thread.post({ kind: 'configure', config });

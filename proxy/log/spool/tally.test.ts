@@ -38,7 +38,7 @@ function open() {
 describe('Tally', () => {
   it('tells the metrics what this process did, and nothing of earlier ones', () => {
     const { tally, told, hear } = open();
-    tally.configure(['a']);
+    tally.configure([{ name: 'a' }]);
     const base = { seen: 100, delivered: 90, dropped: { expired: 10 } };
     hear('a', { base, account: { seen: 102, delivered: 91, dropped: { expired: 11 } } });
     assert.deepEqual(told, { 'a delivered': 1, 'a dropped_expired': 1 });
@@ -49,7 +49,7 @@ describe('Tally', () => {
 
   it('counts over a thread that was started again as if it had been one', () => {
     const { tally, told, hear } = open();
-    tally.configure(['a']);
+    tally.configure([{ name: 'a' }]);
     hear('a', { account: { seen: 5, delivered: 5, dropped: {} } }, 2);
     const base = { seen: 7, delivered: 6, dropped: {} };
     hear('a', { base, account: { ...base, delivered: 7 } }, 1);
@@ -60,7 +60,7 @@ describe('Tally', () => {
 
   it('counts what never reached the thread once, before and after the thread has heard of it', () => {
     const { tally, told, hear } = open();
-    tally.configure(['a', 'b']);
+    tally.configure([{ name: 'a' }, { name: 'b' }]);
     tally.lost('overflow', 2);
     assert.deepEqual(tally.states()[0], {
       name: 'a',
@@ -80,7 +80,7 @@ describe('Tally', () => {
 
   it('shows what is on its way to the thread as waiting, and why a target fails', () => {
     const { tally, gauges, hear } = open();
-    tally.configure(['a']);
+    tally.configure([{ name: 'a' }]);
     const failing = { sinceEpochMs: 0, error: 'ECONNREFUSED' };
     hear('a', { account: { seen: 3, delivered: 1, dropped: {} }, waiting: { records: 2, bytes: 20 }, failing });
     tally.waiting({ records: 4, bytes: 40 });
@@ -109,7 +109,7 @@ describe('Tally', () => {
 
   it('has a line for what is lost, by this process alone', () => {
     const { tally, lines, hear } = open();
-    tally.configure(['a']);
+    tally.configure([{ name: 'a' }]);
     const base = { seen: 10, delivered: 0, dropped: { expired: 10 } };
     hear('a', { base, account: base });
     assert.deepEqual(lines, []);
@@ -127,9 +127,9 @@ describe('Tally', () => {
 
   it('says how many records wait for a target that leaves the config', () => {
     const { tally, lines, hear } = open();
-    tally.configure(['a', 'b']);
+    tally.configure([{ name: 'a' }, { name: 'b' }]);
     hear('a', { account: { seen: 3, delivered: 0, dropped: {} }, waiting: { records: 3, bytes: 30 } });
-    tally.configure(['b']);
+    tally.configure([{ name: 'b' }]);
     tally.configure([]);
     assert.deepEqual(
       lines.map(({ level, target, waiting }) => [level, target, waiting]),
@@ -140,7 +140,7 @@ describe('Tally', () => {
 
   it('tells what the end of this process cut off from what that of earlier ones did', () => {
     const { tally, hear } = open();
-    tally.configure(['a', 'b']);
+    tally.configure([{ name: 'a' }, { name: 'b' }]);
     const base = { seen: 5, delivered: 0, dropped: { shutdown: 5 } };
     hear('a', { base, account: base });
     assert.equal(tally.cutOff, 0);
@@ -149,9 +149,21 @@ describe('Tally', () => {
     assert.equal(tally.cutOff, 5, 'one of the thread, and two for each target');
   });
 
+  it('shows a target that cannot work as it is declared as invalid, whatever it failed with before', () => {
+    const { tally, hear } = open();
+    const failing = { sinceEpochMs: 0, error: '401' };
+    hear('a', { account: { seen: 2, delivered: 0, dropped: {} }, waiting: { records: 2, bytes: 20 }, failing });
+    const counts = { name: 'a', seen: 2, delivered: 0, waiting: 2, dropped: {} };
+    tally.configure([{ name: 'a', message: 'Name a Secret.' }]);
+    assert.deepEqual(tally.states(), [{ ...counts, state: 'invalid', error: 'Name a Secret.' }]);
+    tally.configure([{ name: 'a' }]);
+    const failingSince = '1970-01-01T00:00:00.000Z';
+    assert.deepEqual(tally.states(), [{ ...counts, state: 'failing', failingSince, error: '401' }]);
+  });
+
   it('forgets the gauges of a target that is gone, unless somebody else serves its name', () => {
     const { tally, gauges, hear } = open();
-    tally.configure(['a', 'local']);
+    tally.configure([{ name: 'a' }, { name: 'local' }]);
     for (const name of ['a', 'local']) hear(name, {});
     tally.configure([]);
     for (const name of ['a', 'local']) hear(name, { gone: true });

@@ -15,6 +15,13 @@ export interface TallyServices {
   readonly isLocal: (name: string) => boolean;
 }
 
+/** A target of the config. */
+interface Declared {
+  readonly name: string;
+  /** Why it cannot work as it is declared, if so. */
+  readonly message?: string;
+}
+
 /** What the metrics were told of, in terms of the thread's accounts. */
 interface Told {
   readonly delivered: number;
@@ -26,6 +33,7 @@ export class Tally {
   readonly #losses: LossTeller;
   /** Those of the config. */
   #names: readonly string[] = [];
+  #invalid: ReadonlyMap<string, string> = new Map();
   readonly #reports = new Map<string, TargetReport>();
   readonly #told = new Map<string, Told>();
   #stripped = 0;
@@ -37,11 +45,13 @@ export class Tally {
     this.#losses = new LossTeller(services.logger);
   }
 
-  configure(names: readonly string[]): void {
+  configure(targets: readonly Declared[]): void {
+    const names = targets.map(({ name }) => name);
     for (const name of this.#names) {
       if (!names.includes(name)) tellLeaving(this.#services.logger, name, this.#waitingFor(name).records);
     }
     this.#names = names;
+    this.#invalid = new Map(targets.flatMap(({ name, message }) => (message === undefined ? [] : [[name, message]])));
   }
 
   /** Says of losses what was not said yet. */
@@ -88,7 +98,7 @@ export class Tally {
       const unheard = sumOf(dropped) - sumOf(account.dropped);
       return {
         name,
-        ...stateOf(report),
+        ...stateOf(report, this.#invalid.get(name)),
         seen: account.seen + unheard + this.#unwritten.records,
         delivered: account.delivered,
         waiting: this.#waitingFor(name).records,
@@ -132,7 +142,12 @@ export class Tally {
   }
 }
 
-function stateOf(report: TargetReport | undefined): Pick<TargetState, 'state' | 'failingSince' | 'error'> {
+/** @param invalid why the target cannot work as it is declared: the thread does not even try */
+function stateOf(
+  report: TargetReport | undefined,
+  invalid: string | undefined,
+): Pick<TargetState, 'state' | 'failingSince' | 'error'> {
+  if (invalid !== undefined) return { state: 'invalid', error: invalid };
   const failing = report?.failing;
   if (failing === undefined) return { state: 'ok' };
   const failingSince = new Date(failing.sinceEpochMs).toISOString();

@@ -1,6 +1,6 @@
 /** One target of this machine (stdout, file) -> the live target. */
 import type { CompiledTarget } from '#contract/compiled.ts';
-import type { NetworkTarget } from '#contract/compiled-targets.ts';
+import type { SpooledTarget } from '#contract/compiled-targets.ts';
 import type { Metrics } from '../../observe/meters.ts';
 import { FileSink } from './file.ts';
 import { openStdout } from './stdout.ts';
@@ -16,7 +16,7 @@ export interface TargetOptions {
 }
 
 /** Targets past this machine get their records from the spool. */
-export type LocalTarget = Exclude<CompiledTarget, NetworkTarget>;
+export type LocalTarget = Exclude<CompiledTarget, SpooledTarget>;
 
 export const QUEUE_RECORDS = 10_000;
 

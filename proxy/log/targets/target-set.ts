@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CompiledTarget } from '#contract/compiled.ts';
-import { isNetworkTarget, targetFiles } from '#contract/compiled-targets.ts';
+import { isSpooled, targetFiles } from '#contract/compiled-targets.ts';
 import type { Metrics } from '../../observe/meters.ts';
 import { DRAIN_MS, tellLeaving } from '../drain.ts';
 import type { SpoolConfig } from '../spool/messages.ts';
@@ -25,7 +25,7 @@ export interface TargetSetOptions extends TargetOptions {
 export class TargetSet {
   #live: readonly Live[] = [];
   #targets: readonly Target[] = [];
-  /** Stands for all network targets together. */
+  /** Stands for all network targets together, those that cannot work at the moment included. */
   #spool: Spool | undefined;
   /** Targets that are being drained; a new one writes only when they are done. */
   readonly #draining = new Set<Promise<void>>();
@@ -35,7 +35,7 @@ export class TargetSet {
   }
 
   configure(configs: readonly CompiledTarget[], options: TargetSetOptions): void {
-    const local = configs.filter((config) => !isNetworkTarget(config)) as readonly LocalTarget[];
+    const local = configs.filter((config) => !isSpooled(config)) as readonly LocalTarget[];
     const before = [...this.#live];
     const kept = local.map((config) => {
       const index = before.findIndex((live) => sameTarget(live.config, config));
@@ -60,7 +60,7 @@ export class TargetSet {
   /** @returns the spool, if it has any target */
   #configureSpool(configs: readonly CompiledTarget[], options: TargetSetOptions): Target[] {
     const { stateDirectory, services } = options;
-    const targets = configs.filter(isNetworkTarget);
+    const targets = configs.filter(isSpooled);
     const wanted = targets.length > 0;
     // The thread gets the keys of its targets, and none of the upstreams'.
     const files = new Set(targets.flatMap(targetFiles));
