@@ -138,7 +138,7 @@ function fillSpools(state: string): number {
   for (let life = 0; life < 4; life++) {
     const options = { maxBytes: MIB / 2, maxAgeMs: DAY_MS, keepMs: 5_000 };
     const store = new SpoolStore(openDatabase(join(folder, 'spool.db')), options, new Ledger());
-    store.subscribe('store', 0);
+    store.subscribe('store');
     for (let n = 0; n < 60; n++) {
       store.add(
         Array.from({ length: 10 }, (_, index) => record(10 * n + index)),

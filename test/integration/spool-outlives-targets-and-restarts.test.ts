@@ -131,6 +131,26 @@ test('targets that answer 500, hang, or accept and close hold back nobody else',
     assert.deepEqual(accounts[name], { seen: 30, delivered: 0, waiting: 30, dropped: {} }, name);
 });
 
+test('a target that is taken out of the config and put back at once goes on with what waits', async (t) => {
+  const { load, start, apply, state } = await rigOf(t);
+  const [store, other] = [await startReceiver(t), await startReceiver(t)];
+  store.fault = () => ({ status: 503 });
+  const targets = [http('store', store.url), http('other', other.url)];
+  const proxy = await start(targets);
+  await load.some(proxy, 5);
+  await received(other, 5);
+  await apply(proxy, targets.slice(1));
+  await load.some(proxy, 2);
+  await received(other, 7);
+  await apply(proxy, targets);
+  store.fault = () => undefined;
+  await load.some(proxy, 3);
+  await until('all but what came meanwhile', () => (store.stored.size >= 8 ? true : undefined));
+  assert.deepEqual(numbersOf(store), [0, 1, 2, 3, 4, 7, 8, 9]);
+  await end(proxy);
+  assert.deepEqual(readSpool(state)['store'], { seen: 8, delivered: 8, waiting: 0, dropped: {} });
+});
+
 test('one record that a target refuses is dropped alone and counted', async (t) => {
   const { load, start, state } = await rigOf(t);
   const receiver = await startReceiver(t);

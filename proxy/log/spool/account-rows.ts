@@ -4,16 +4,14 @@ import { DROP_REASONS, type DropReason } from '../../observe/meters.ts';
 import { type Account, type Dropped, type DroppedRecord, type Ledger, sumOf } from './ledger.ts';
 import type { Losses } from './losses.ts';
 import type { Parcel } from './messages.ts';
-import { numberOf } from './rows.ts';
+import { numberOf, type Span } from './rows.ts';
 
 /** Removed targets whose counts are kept. */
 const RETIRED_ROWS = 64;
 
 /** Consecutive records that a target does not get. */
-export interface DroppedSpan {
+export interface DroppedSpan extends Span {
   readonly target: string;
-  readonly afterSeq: number;
-  readonly throughSeq: number;
   readonly atEpochMs: number;
   readonly reason: DropReason;
 }
@@ -87,8 +85,8 @@ export class AccountRows {
   }
 
   /** The same of many; of more than are kept the latest. */
-  listSpan({ target, afterSeq, throughSeq, atEpochMs, reason }: DroppedSpan, spoolBytes: number): void {
-    this.#listSpan.run(target, atEpochMs, reason, afterSeq, throughSeq, mostListed(spoolBytes));
+  listSpan({ target, after, through, atEpochMs, reason }: DroppedSpan, spoolBytes: number): void {
+    this.#listSpan.run(target, atEpochMs, reason, after, through, mostListed(spoolBytes));
     this.#shorten(spoolBytes);
   }
 

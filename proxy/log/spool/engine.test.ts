@@ -330,6 +330,25 @@ describe('SpoolEngine', () => {
     assert.deepEqual(account, { seen: 4, delivered: 1, dropped: { removed: 3 } });
   });
 
+  it('goes on with what waits for a removed target that is put back in time', async () => {
+    rig.behaviours.set('a', () => Promise.reject(new Error('down')));
+    rig.configure([target('a'), target('b')]);
+    rig.add('r0', 'r1');
+    await rig.reported('a', ({ failing }) => failing !== undefined);
+    rig.configure([target('b')]);
+    rig.add('between');
+    rig.configure([target('a'), target('b')]);
+    rig.behaviours.clear();
+    rig.add('r2');
+    const { account } = await rig.reported('a', ({ account: { delivered } }) => delivered === 3);
+    assert.deepEqual(account, { seen: 3, delivered: 3, dropped: {} });
+    assert.deepEqual(rig.taken.get('a'), ids(0, 3));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    rig.add('r3');
+    await rig.reported('a', ({ account: { delivered } }) => delivered === 4);
+    assert.ok(!rig.replies.some((reply) => reply.kind === 'report' && reply.report.targets.some(({ gone }) => gone)));
+  });
+
   it('drops what waits for targets that the config no longer has at the start', async () => {
     rig.behaviours.set('a', () => Promise.reject(new Error('down')));
     rig.configure([target('a')]);

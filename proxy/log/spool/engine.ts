@@ -150,16 +150,16 @@ export class SpoolEngine {
     const credentials = new Map(targetFiles(target).map((file) => [file, this.#credentials.get(file) ?? '']));
     const known = this.#served.get(name);
     this.#tellHeld(target, known?.target);
-    clearTimeout(known?.leaving);
-    if (known !== undefined && known.leaving === undefined) {
+    // One that was leaving, and is back in time, goes on with what waits.
+    this.#storage?.subscribe(name);
+    if (known !== undefined) {
+      clearTimeout(known.leaving);
+      delete known.leaving;
       if (isDeepStrictEqual([known.target, known.credentials], [target, credentials])) return;
       known.delivery.change(this.#deliveryOptions(target, credentials));
       this.#served.set(name, { ...known, target, credentials });
       return;
     }
-    // Came back while it was leaving: what still waited is counted as removed, and it begins anew.
-    if (known !== undefined) void known.delivery.stop();
-    this.#storage?.subscribe(name);
     const careful = this.#careful.get(name) ?? {};
     if (careful.poison !== undefined) this.#setAside(name, careful.poison);
     this.#served.set(name, { target, credentials, delivery: this.#deliver(target, credentials, careful) });

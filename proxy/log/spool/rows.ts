@@ -30,6 +30,12 @@ export interface StaleBounds {
   readonly now: number;
 }
 
+/** Numbers beyond the one, up to and with the other. */
+export interface Span {
+  readonly after: number;
+  readonly through: number;
+}
+
 export interface Extent {
   readonly records: number;
   readonly bytes: number;
@@ -99,14 +105,23 @@ export class RecordRows {
     return this.#sql.has.get(id) !== undefined;
   }
 
-  /** What lies beyond `after`, up to and with `through`. */
-  extent(after: number, through: number): Extent {
-    const row = this.#sql.extent.get(after, through);
-    return { records: numberOf(row?.['records']), bytes: numberOf(row?.['bytes']) };
+  /** What lies there, in all. */
+  extent(spans: readonly Span[]): Extent {
+    const rows = spans.map(({ after, through }) => this.#sql.extent.get(after, through));
+    const sumOf = (column: string): number => rows.reduce((sum, row) => sum + numberOf(row?.[column]), 0);
+    return { records: sumOf('records'), bytes: sumOf('bytes') };
   }
 
-  /** The first records beyond `after`: at least one if there is one, then as many as both limits allow. */
-  page(after: number, through: number, limit: Extent): StoredRecord[] {
+  /** The first records of the first span that has any: at least one, then as many as both limits allow. */
+  page(spans: readonly Span[], limit: Extent): StoredRecord[] {
+    for (const span of spans) {
+      const page = this.#pageOf(span, limit);
+      if (page.length > 0) return page;
+    }
+    return [];
+  }
+
+  #pageOf({ after, through }: Span, limit: Extent): StoredRecord[] {
     let bytes = 0;
     const wanted: number[] = [];
     for (const row of this.#sql.sizes.all(after, through, limit.records)) {

@@ -87,7 +87,7 @@ export class Storage {
   subscribe(target: string): void {
     this.#finishing.delete(target);
     this.#targets.add(target);
-    this.#try((store) => store.subscribe(target, this.#services.now()));
+    this.#try((store) => store.subscribe(target));
   }
 
   finish(target: string): void {
@@ -189,7 +189,7 @@ export class Storage {
         // A second try finds room where the log of changes was.
         if (tries > 0) store.checkpoint();
         // One that could not be written down when the config named it.
-        for (const target of this.#targets) store.subscribe(target, this.#services.now());
+        for (const target of this.#targets) store.subscribe(target);
         store.add(records, this.#services.now(), parcel);
         return true;
       });
@@ -206,7 +206,7 @@ export class Storage {
       makeFolder(this.#folder);
       const elsewhere = (target: string): number => this.#memory?.waiting(target).records ?? 0;
       this.#disk = new SpoolStore(openDatabase(path), { ...this.#options }, this.#services.ledger, elsewhere);
-      for (const target of this.#targets) this.#disk.subscribe(target, this.#services.now());
+      for (const target of this.#targets) this.#disk.subscribe(target);
     } catch (error) {
       if (failureOf(error) !== 'unusable') this.#fails(error);
       else if (this.#putAside(error)) return this.#open();
@@ -283,7 +283,7 @@ export class Storage {
     const elsewhere = (target: string): number => this.#disk?.waiting(target).records ?? 0;
     const { ledger, gone } = this.#services;
     this.#memory = new SpoolStore(openDatabase(':memory:'), heldOptions(this.#options), ledger, elsewhere, gone);
-    for (const target of this.#targets) this.#memory.subscribe(target, this.#services.now());
+    for (const target of this.#targets) this.#memory.subscribe(target);
     return this.#memory;
   }
 

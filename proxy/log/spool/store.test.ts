@@ -81,12 +81,16 @@ describe('SpoolStore', () => {
         weight: 4,
         arbitrary: fc.record({ do: fc.constantFrom('deliver', 'refuse'), target, n: fc.integer({ min: 1, max: 5 }) }),
       },
-      { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('subscribe', 'finish', 'remove'), target }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({ do: fc.constantFrom('subscribe', 'finish', 'subscribe', 'finish', 'remove'), target }),
+      },
       { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('restart', 'again', 'later', 'upkeep') }) },
     );
     const run = (steps: readonly { do: string; n?: number; size?: number; target?: string }[]): void => {
       const spool = open({ maxBytes: 40_000, maxAgeMs: 1000, keepMs: 100 });
       const serving = new Set<string>();
+      const wereAway = new Set<string>();
       const expected = new Map<string, number>();
       let now = 1_000_000;
       let added = 0;
@@ -112,12 +116,13 @@ describe('SpoolStore', () => {
             break;
           }
           case 'subscribe':
-            store.subscribe(name, now);
+            store.subscribe(name);
             serving.add(name);
             break;
           case 'finish':
             store.finish(name);
             serving.delete(name);
+            wereAway.add(name);
             break;
           case 'remove':
             store.remove(name, now);
@@ -125,6 +130,9 @@ describe('SpoolStore', () => {
             break;
           case 'restart':
             spool.restart();
+            // What came in while a target was away is for it after all.
+            for (const each of wereAway) expected.set(each, spool.ledger.account(each).seen);
+            wereAway.clear();
             // What was about to leave goes on as if it were to stay; the engine takes it off again.
             for (const each of spool.store.targets) if (!serving.has(each)) spool.store.remove(each, now);
             break;
@@ -143,14 +151,21 @@ describe('SpoolStore', () => {
         }
         assert.ok(spool.store.takenBytes <= 40_000 + SPLIT_BYTES, `${spool.store.takenBytes} bytes`);
       }
+      for (const each of ['a', 'b', 'c']) {
+        const { store } = spool;
+        for (let last = store.batch(each, ALL).at(-1); last; last = store.batch(each, ALL).at(-1))
+          store.settle(each, last.seq, 'delivered');
+        assert.deepEqual(store.waiting(each), { records: 0, bytes: 0 });
+        assertBalanced(spool, each);
+      }
       spool.store.close();
     };
-    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), run), { numRuns: 60, seed: 20_261_121 });
+    fc.assert(fc.property(fc.array(step, { maxLength: 60, size: 'max' }), run), { numRuns: 60, seed: 20_261_121 });
   });
 
   it('knows a record that comes again by its id, until it was removed', () => {
     const spool = open({ keepMs: 1000 });
-    spool.store.subscribe('a', 0);
+    spool.store.subscribe('a');
     spool.store.add([record('1'), record('1'), record('2')], 0);
     spool.restart();
     spool.store.add([record('2')], 0);
@@ -165,9 +180,9 @@ describe('SpoolStore', () => {
 
   it('keeps each target at its own place, and gives one that comes later nothing of what was before', () => {
     const { store, ledger } = open();
-    store.subscribe('a', 0);
+    store.subscribe('a');
     store.add([record('1'), record('2')], 0);
-    store.subscribe('b', 0);
+    store.subscribe('b');
     store.add([record('3')], 0);
     const ids = (target: string): string[] => store.batch(target, ALL).map(({ id }) => id);
     assert.deepEqual([ids('a'), ids('b')], [['1', '2', '3'], ['3']]);
@@ -179,7 +194,7 @@ describe('SpoolStore', () => {
 
   it('gives batches within both limits, and a single longer record on its own', () => {
     const { store } = open();
-    store.subscribe('a', 0);
+    store.subscribe('a');
     store.add([record('1', 10_000), record('2', 10), record('3', 10), record('4', 10)], 0);
     const ids = (records: number, bytes: number): string =>
       store
@@ -196,8 +211,8 @@ describe('SpoolStore', () => {
 
   it('makes room: first what everybody took, then the oldest bodies, then the oldest records', () => {
     const { store, ledger } = open({ maxBytes: 90_000, keepMs: 1 << 30 });
-    store.subscribe('a', 0);
-    store.subscribe('b', 0);
+    store.subscribe('a');
+    store.subscribe('b');
     const texts = (): string[] =>
       store.batch('a', ALL).map(({ id, json }) => {
         const { request } = JSON.parse(json.toString()) as {
@@ -244,7 +259,7 @@ describe('SpoolStore', () => {
     ] as const) {
       const spool = open({ maxBytes: 1 << 19 });
       const random = seeded(20_261_121);
-      spool.store.subscribe('a', 0);
+      spool.store.subscribe('a');
       for (let n = 0; spool.store.waiting('a').records === n; n += 20) {
         const lengths = Array.from({ length: 20 }, () => least + random.below(most - least));
         spool.store.add(
@@ -260,7 +275,7 @@ describe('SpoolStore', () => {
 
   it('takes a record that is longer than all the room there is', () => {
     const { store, ledger } = open({ maxBytes: 0 });
-    store.subscribe('a', 0);
+    store.subscribe('a');
     store.add([record('1'), record('2')], 0);
     assert.deepEqual(
       store.batch('a', ALL).map(({ id }) => id),
@@ -269,10 +284,39 @@ describe('SpoolStore', () => {
     assert.deepEqual(ledger.account('a').dropped, { spool_full: 1 });
   });
 
+  it('goes on with what waits for a target that was away for a while, and leaves out what came meanwhile', () => {
+    const { store, ledger } = open();
+    const add = (...names: string[]): void =>
+      store.add(
+        names.map((id) => record(id)),
+        0,
+      );
+    const ids = (target: string): string[] => store.batch(target, ALL).map(({ id }) => id);
+    for (const target of ['a', 'b']) store.subscribe(target);
+    add('1', '2');
+    for (const name of ['3', '5']) {
+      store.finish('a');
+      add(name);
+      store.subscribe('a');
+      add(`${Number(name) + 1}`);
+    }
+    // Away once more, and nothing came.
+    store.finish('a');
+    store.subscribe('a');
+    assert.deepEqual(ids('b'), ['1', '2', '3', '4', '5', '6']);
+    assert.deepEqual([ids('a'), store.waiting('a').records], [['1', '2'], 4]);
+    for (const left of [['4'], ['6'], []]) {
+      store.settle('a', store.batch('a', ALL).at(-1)?.seq ?? 0, 'delivered');
+      assert.deepEqual(ids('a'), left);
+    }
+    assert.deepEqual(ledger.account('a'), { seen: 4, delivered: 4, dropped: {} });
+    assert.deepEqual(store.waiting('a'), { records: 0, bytes: 0 });
+  });
+
   it('drops what waited too long for those that did not take it, and for nobody else', () => {
     const { store, ledger } = open({ maxAgeMs: 1000 });
-    store.subscribe('slow', 0);
-    store.subscribe('good', 0);
+    store.subscribe('slow');
+    store.subscribe('good');
     store.add([record('1')], 0);
     store.add([record('2')], 500);
     store.settle('good', store.batch('good', ALL).at(-1)?.seq ?? 0, 'delivered');
@@ -290,7 +334,7 @@ describe('SpoolStore', () => {
     const db = openDatabase(path);
     const ledger = new Ledger();
     const store = new SpoolStore(db, ROOMY, ledger);
-    store.subscribe('a', 0);
+    store.subscribe('a');
     store.add([record('1')], 0);
     db.exec(`PRAGMA max_page_count = ${Number(db.prepare('PRAGMA page_count').get()?.['page_count']) + 2}`);
     const before = [ledger.account('a'), store.waiting('a'), store.usedBytes];
@@ -310,8 +354,8 @@ describe('SpoolStore', () => {
       spool.store.listDropped({ target: 'a', id: `r${n}`, atEpochMs: n, reason: 'refused', error: '400' });
     }
     assert.deepEqual([listed(spool).length, listed(spool)[0]], [1_000, ['a', 'r10', 10, 'refused', '400']]);
-    spool.store.subscribe('a', 0);
-    spool.store.subscribe('b', 0);
+    spool.store.subscribe('a');
+    spool.store.subscribe('b');
     spool.store.add([record('1'), record('2')], 5);
     spool.store.settle('b', 1, 'delivered');
     spool.store.options = { ...ROOMY, maxAgeMs: 10 };
@@ -348,7 +392,7 @@ describe('SpoolStore', () => {
 
   it('lists what a target that left was not given, and what was lost on the way to the spool', () => {
     const spool = open();
-    for (const target of ['a', 'b', 'leaving']) spool.store.subscribe(target, 0);
+    for (const target of ['a', 'b', 'leaving']) spool.store.subscribe(target);
     spool.store.add([record('1'), record('2')], 1);
     spool.store.finish('leaving');
     const latest = [{ id: '3/1', reason: 'overflow' } as const, { id: '4', reason: 'failed' } as const];
@@ -356,7 +400,7 @@ describe('SpoolStore', () => {
     for (const again of [false, true]) spool.store.add([], again ? 9 : 2, parcel);
     spool.store.settle('a', 1, 'delivered');
     spool.store.remove('a', 3);
-    spool.store.subscribe('leaving', 4);
+    spool.store.remove('leaving', 4);
     assert.deepEqual(listed(spool), [
       ['a', '3/1', 2, 'overflow', ''],
       ['a', '4', 2, 'failed', ''],
@@ -372,7 +416,7 @@ describe('SpoolStore', () => {
 
   it('gives the room of delivered records back to the file system', () => {
     const spool = open();
-    spool.store.subscribe('a', 0);
+    spool.store.subscribe('a');
     for (let n = 0; n < 100; n++) spool.store.add([record(String(n), 20_000)], 0);
     spool.store.checkpoint();
     const full = statSync(spool.path).size;
@@ -385,7 +429,7 @@ describe('SpoolStore', () => {
 
   it('keeps the room of delivered records for those that come in, as long as some do', () => {
     const spool = open();
-    spool.store.subscribe('a', 0);
+    spool.store.subscribe('a');
     const sizes = new Set<number>();
     for (let second = 1; second <= 20; second++) {
       for (let n = 0; n < 20; n++) spool.store.add([record(`${second} ${n}`, 20_000)], second);
@@ -400,7 +444,7 @@ describe('SpoolStore', () => {
 
   it('reads a page once for targets at the same place, and anew what became shorter meanwhile', () => {
     const { store } = open({ maxBytes: 60_000 });
-    for (const target of ['a', 'b']) store.subscribe(target, 0);
+    for (const target of ['a', 'b']) store.subscribe(target);
     store.add([record('1', 8000), record('2', 8000), record('3', 8000)], 0);
     const read = (target: string, records: number): (Buffer | undefined)[] =>
       store.batch(target, { records, bytes: 1 << 20 }).map(({ json }) => json);

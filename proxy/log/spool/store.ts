@@ -9,7 +9,7 @@ import { AccountRows } from './account-rows.ts';
 import { type DroppedRecord, type Ledger, sumOf } from './ledger.ts';
 import type { Parcel } from './messages.ts';
 import { type Extent, type NewRecord, RecordRows, type RowFacts, rowBytes, type StoredRecord } from './rows.ts';
-import { lessened, NOTHING, type Subscription, settledThrough, waitingFor } from './subscription.ts';
+import { lessened, NOTHING, resumed, type Subscription, settledThrough, spansOf, waitingFor } from './subscription.ts';
 
 export interface StoreOptions {
   /** Most bytes of the file that records may take; a single longer one is taken all the same. */
@@ -82,14 +82,11 @@ export class SpoolStore {
     return this.#subscriptions.get(target)?.waiting ?? NOTHING;
   }
 
-  /** From now on the target gets what comes in; one that is there already goes on where it was. */
-  subscribe(target: string, atEpochMs: number): void {
+  /** From now on the target gets what comes in; one that is there already, or was about to leave, goes on where it was. */
+  subscribe(target: string): void {
     const known = this.#subscriptions.get(target);
-    if (known !== undefined && known.end === undefined) return;
-    this.#transaction(() => {
-      if (known !== undefined) this.#retire(target, atEpochMs);
-      this.#subscribe(target, this.#rows.lastSeq());
-    });
+    if (known === undefined) this.#transaction(() => this.#subscribe(target, this.#rows.lastSeq()));
+    else if (known.end !== undefined) this.#set(target, resumed(known, this.#rows.lastSeq()));
   }
 
   /** The target still gets what waits for it, and nothing that comes in. */
@@ -130,7 +127,7 @@ export class SpoolStore {
   batch(target: string, limit: Extent): StoredRecord[] {
     const subscription = this.#subscriptions.get(target);
     if (subscription === undefined || subscription.waiting.records === 0) return [];
-    return this.#rows.page(subscription.cursor, subscription.end ?? Number.MAX_SAFE_INTEGER, limit);
+    return this.#rows.page(spansOf(subscription, Number.MAX_SAFE_INTEGER), limit);
   }
 
   /**
@@ -192,9 +189,9 @@ export class SpoolStore {
   }
 
   #subscribe(target: string, cursor: number): void {
-    this.#set(target, { cursor, waiting: this.#rows.extent(cursor, Number.MAX_SAFE_INTEGER) });
+    this.#set(target, { cursor, waiting: this.#rows.extent([{ after: cursor, through: Number.MAX_SAFE_INTEGER }]) });
     const { seen, delivered, dropped } = this.#ledger.account(target);
-    // Only a file that was tampered with does not add up; from here on it does.
+    // A file that was tampered with does not add up, nor does one with gaps (subscription.ts); from here on it does.
     const lost = seen - delivered - sumOf(dropped) - this.waiting(target).records - this.#elsewhere(target);
     if (lost > 0) this.#ledger.dropped(target, 'corrupt', lost);
     else this.#ledger.saw(target, -lost);
@@ -210,7 +207,7 @@ export class SpoolStore {
     const known = this.#subscriptions.get(target);
     if (known === undefined || throughSeq <= known.cursor) return;
     const through = Math.min(throughSeq, known.end ?? Number.MAX_SAFE_INTEGER, this.#rows.lastSeq());
-    const { records, bytes } = this.#rows.extent(known.cursor, through);
+    const { records, bytes } = this.#rows.extent(spansOf(known, through));
     if (fate === 'delivered') this.#ledger.delivered(target, records);
     else this.#ledger.dropped(target, fate, records);
     this.#set(target, lessened({ ...known, cursor: Math.max(known.cursor, through) }, { records, bytes }));
@@ -222,9 +219,10 @@ export class SpoolStore {
 
   /** What the target has not taken, up to this one. */
   #drop(target: string, seq: number, reason: DropReason, atEpochMs: number): void {
-    const { cursor, end = seq } = this.#subscriptions.get(target) ?? { cursor: seq };
-    const span = { afterSeq: cursor, throughSeq: Math.min(seq, end) };
-    this.#accounts.listSpan({ target, ...span, atEpochMs, reason }, this.options.maxBytes);
+    const known = this.#subscriptions.get(target);
+    for (const span of known === undefined ? [] : spansOf(known, seq)) {
+      this.#accounts.listSpan({ target, ...span, atEpochMs, reason }, this.options.maxBytes);
+    }
     this.#settle(target, seq, reason);
   }
 

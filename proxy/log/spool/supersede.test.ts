@@ -38,7 +38,7 @@ describe('SpoolStore: states of running streams', () => {
 
   it('lets a newer state take the place of those that wait, and of no other record', () => {
     const store = open('a');
-    store.subscribe('t', 0);
+    store.subscribe('t');
     store.add([state('x', 0), state('x1', 3), state('y', 2), state('x', 1)], 0);
     store.add([state('x', 2), state('x', 10)], 0);
     assert.deepEqual(waiting(store, 't'), [
@@ -57,7 +57,7 @@ describe('SpoolStore: states of running streams', () => {
 
   it('takes nothing from what a target has, and nothing from one that leaves the config', () => {
     const store = open('a');
-    for (const target of ['quick', 'slow', 'leaving']) store.subscribe(target, 0);
+    for (const target of ['quick', 'slow', 'leaving']) store.subscribe(target);
     store.add([state('x', 0)], 0);
     store.settle('quick', store.batch('quick', ALL)[0]?.seq ?? 0, 'delivered');
     store.add([state('x', 1)], 0);
@@ -75,7 +75,7 @@ describe('SpoolStore: states of running streams', () => {
 
   it('accounts for a state that is on its way while a newer one comes in', () => {
     const store = open('a');
-    store.subscribe('t', 0);
+    store.subscribe('t');
     store.add([state('w', 0), state('x', 0)], 0);
     const sent = store.batch('t', ALL);
     store.add([state('x', 1)], 0);
@@ -96,7 +96,7 @@ describe('SpoolStore: states of running streams', () => {
     const run = (steps: readonly { do: string; id?: string; target?: string }[]): void => {
       const name = `run-${runs++}`;
       let store = open(name);
-      for (const each of ['a', 'b']) store.subscribe(each, 0);
+      for (const each of ['a', 'b']) store.subscribe(each);
       const newest = new Map<string, number>();
       const got = new Map<string, number>();
       const sent = new Map<string, number>();
