@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { JOURNAL_FILE, Journal, type JournalMark } from './journal.ts';
 import { readEntries } from './journal-entries.ts';
@@ -15,6 +16,27 @@ const opened = (id: string, target = '/v1/messages'): JournalMark => ({
   target,
   dialect: 'anthropic',
 });
+
+const ended = (id: string): JournalMark => ({ mark: 'ended', id, end: 'complete', status: 200, afterMs: 12 });
+
+/** A volume with so much room: a write that does not fit leaves its beginning, and then fails. */
+function volume(t: TestContext, roomBytes: number) {
+  const { writeSync } = fs;
+  const disk = { roomBytes, writes: 0 };
+  t.mock.method(fs, 'writeSync', (descriptor: number, bytes: Buffer, from: number) => {
+    disk.writes += 1;
+    const most = Math.min(bytes.length - from, disk.roomBytes);
+    if (most === 0) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    disk.roomBytes -= most;
+    return writeSync(descriptor, bytes, from, most);
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  return disk;
+}
 
 describe('Journal', () => {
   let state = '';
@@ -100,6 +122,50 @@ describe('Journal', () => {
     );
     assert.deepEqual(failures, []);
     journal.close();
+  });
+
+  it('makes good what a full disk kept from it as soon as there is room, without waiting for its end', (t) => {
+    const disk = volume(t, 4096);
+    const journal = open();
+    journal.recover();
+    for (const id of ['ends', 'stays']) journal.now(opened(id));
+    disk.roomBytes = 20;
+    journal.now(opened('opens'));
+    journal.now(ended('ends'));
+    journal.now({ mark: 'closed', id: 'ends' });
+    assert.equal(failures.length, 3);
+    disk.roomBytes = 1024 ** 2;
+    journal.now(opened('later'));
+    const left = readEntries(readFileSync(file(), 'utf8')).entries.map(({ id }) => id);
+    assert.deepEqual(left, ['stays', 'opens', 'later']);
+    disk.writes = 0;
+    for (const id of ['opens', 'later']) journal.now(ended(id));
+    assert.deepEqual([disk.writes, failures.length], [2, 3], 'it is whole again: a line is a line');
+  });
+
+  it('asks a disk on which single lines fit for a rewrite every few seconds, not at every line', (t) => {
+    const disk = volume(t, 1024 ** 2);
+    let nowMs = performance.now();
+    const journal = open();
+    journal.recover();
+    t.mock.method(performance, 'now', () => nowMs);
+    for (let i = 0; i < 50; i++) journal.now(opened(`n${i}`));
+    disk.roomBytes = 0;
+    journal.now(opened('missed'));
+    failures = [];
+    for (let i = 0; i < 5; i++) {
+      disk.roomBytes = 300;
+      journal.now(ended(`n${i}`));
+    }
+    assert.equal(failures.length, 1);
+    assert.ok(!existsSync(`${file()}.next`), 'what was begun takes no room');
+    const before = readEntries(readFileSync(file(), 'utf8')).entries;
+    assert.equal(before.filter(({ end }) => end === 'complete').length, 5, 'lines that fit are there');
+    disk.roomBytes = 1024 ** 2;
+    nowMs += 6000;
+    journal.now(ended('n5'));
+    const { entries } = readEntries(readFileSync(file(), 'utf8'));
+    assert.deepEqual([entries.length, failures.length], [51, 1]);
   });
 
   it('does not follow a link, and says so', () => {

@@ -3,7 +3,7 @@
  * it goes on. Lines go to the page cache, without fsync: they outlive this process however it ends, not the node. What a start
  * finds unclosed are the exchanges that the process before took with it.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dialect } from '#contract/dialect.ts';
 import { JOURNAL_BYTES } from '#contract/disk-bounds.ts';
@@ -49,6 +49,8 @@ export type JournalMark =
 /** Beyond this the journal is rewritten with what is still open, and the limit grows with that. */
 const COMPACT_BYTES = 4 * 1024 * 1024;
 const REOPEN_MS = 5000;
+/** How often a journal that misses lines is rewritten in vain: where one line found room, all that are open need not. */
+const MEND_MS = 5000;
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 
 export class Journal {
@@ -64,8 +66,9 @@ export class Journal {
   #compactAtBytes = COMPACT_BYTES;
   #pending = '';
   #flushing: NodeJS.Immediate | undefined;
-  /** Whether a failed write may have left half a line. */
+  /** Whether lines are missing since a write failed, and half a one may stand at the end, until the journal is rewritten. */
   #torn = false;
+  #mendAtMs = 0;
 
   /**
    * @param onFailure told of each line that could not be written; exchanges go on without
@@ -113,8 +116,7 @@ export class Journal {
     this.#pending = '';
     try {
       this.#sizeBytes += writeWhole(this.#opened(), lines);
-      this.#torn = false;
-      if (this.#sizeBytes > this.#compactAtBytes) this.#compact();
+      if (this.#sizeBytes > this.#compactAtBytes || this.#mayMend()) this.#compact();
     } catch (error) {
       this.#torn = true;
       this.#onFailure(error);
@@ -157,26 +159,33 @@ export class Journal {
     return this.#descriptor;
   }
 
-  /** A new file with the open exchanges alone takes the old one's place at once. */
+  /** There is room again: exchanges of the time without are written down late, or found to be over, before a crash tells them. */
+  #mayMend(): boolean {
+    return this.#torn && performance.now() >= this.#mendAtMs;
+  }
+
+  /** A new file with the open exchanges alone takes the old one's place at once. One that fails leaves the old one. */
   #compact(): void {
     // Set first, so that a failing rewrite is not repeated at every line.
     this.#compactAtBytes = this.#sizeBytes + COMPACT_BYTES;
+    this.#mendAtMs = performance.now() + MEND_MS;
     const lines = [...this.#open.values()].join('');
     const next = `${this.#path}.next`;
-    const descriptor = openSync(
-      next,
-      constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW,
-      0o600,
-    );
+    const descriptor = openSync(next, APPEND | constants.O_TRUNC, 0o600);
+    let bytes: number;
     try {
-      writeWhole(descriptor, lines);
-    } finally {
+      bytes = writeWhole(descriptor, lines);
+      renameSync(next, this.#path);
+    } catch (error) {
       closeSync(descriptor);
+      rmSync(next, { force: true });
+      throw error;
     }
-    renameSync(next, this.#path);
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
-    this.#descriptor = openSync(this.#path, APPEND, 0o600);
-    this.#sizeBytes = fstatSync(this.#descriptor).size;
+    this.#descriptor = descriptor;
+    this.#torn = false;
+    this.#mendAtMs = 0;
+    this.#sizeBytes = bytes;
     this.#compactAtBytes = Math.max(COMPACT_BYTES, 4 * this.#sizeBytes);
   }
 }
