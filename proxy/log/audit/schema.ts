@@ -25,6 +25,8 @@ const MIGRATIONS: readonly string[] = [
   `,
   // Which state of the record this is: a higher one takes its place.
   'ALTER TABLE records ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0',
+  // What is too old is not what came first: a long stream ends late, and a clock may have been wrong.
+  'CREATE INDEX records_at ON records (at)',
 ];
 
 /**

@@ -85,6 +85,45 @@ test('store: what is too old goes, also when it came late', (t) => {
   assert.deepEqual(found(store, {}), []);
 });
 
+test('store: what is too old goes behind a record of a wrong clock, or of a stream that began later', (t) => {
+  const { store } = opened(t);
+  const now = Date.parse('2026-01-31T12:30:00.000Z');
+  const at = (epochMs: number): object => ({ times: { received: new Date(epochMs).toISOString() } });
+  store.add([record('wrong', 'heron', at(now + 4 * 365 * 86_400_000)), record('late', 'heron', at(now - 60_000))]);
+  store.add(Array.from({ length: 300 }, (_, i) => record(`old${i}`, 'heron', at(now - 7_200_000))));
+  store.add([record('corrected', 'heron', at(now + 60_000))]);
+  while (store.upkeep(now));
+  assert.deepEqual(found(store, { text: 'heron' }), ['corrected', 'late']);
+  assert.equal(store.state().oldest, new Date(now - 60_000).toISOString());
+});
+
+test('store: a clock that was years behind when the process began makes no present record one of the future', (t) => {
+  const { store } = opened(t);
+  const began = Date.parse('1970-01-01T00:00:20.000Z');
+  store.add([record('present', 'heron')]);
+  const noon = Date.parse('2026-01-31T12:00:00.000Z');
+  while (store.upkeep(began, noon + 1000));
+  assert.deepEqual(found(store, {}), ['present']);
+  while (store.upkeep(began, began));
+  assert.deepEqual(found(store, {}), [], 'nobody knows of when it is');
+});
+
+test('store: an archive of the version before is taken over, and what is too old in it goes', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'audit.db');
+  const bounds = { maxBytes: MIB, maxAgeMs: 3_600_000 };
+  const db = openArchive(path);
+  new AuditStore(db, bounds).add([record('a', 'heron'), record('b', 'gull')]);
+  db.exec('DROP INDEX records_at; PRAGMA user_version = 2');
+  db.close();
+  const store = new AuditStore(openArchive(path), bounds);
+  t.after(() => store.close());
+  assert.deepEqual(found(store, {}), ['b', 'a']);
+  while (store.upkeep(Date.parse('2026-01-31T13:00:01.000Z')));
+  assert.deepEqual(found(store, {}), []);
+});
+
 test('store: a record that comes again is kept once, and one that is none keeps no other from being kept', (t) => {
   const { store } = opened(t);
   store.add([

@@ -1,5 +1,5 @@
 /** One database of kept records: adds, removes the oldest, and knows what it takes. Every change is one transaction. */
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { CompiledAudit } from '#contract/compiled.ts';
 import { stripBodies } from '../spool/strip.ts';
 import type { AuditState } from './messages.ts';
@@ -29,6 +29,7 @@ export class AuditStore {
   readonly #older: StatementSync;
   readonly #removal: readonly StatementSync[];
   readonly #oldest: StatementSync;
+  readonly #expired: StatementSync;
   readonly #pages: StatementSync;
   readonly #state: StatementSync;
 
@@ -42,13 +43,13 @@ export class AuditStore {
     this.#index = db.prepare('INSERT INTO texts (rowid, prompt, answer) VALUES (?, ?, ?)');
     this.#older = db.prepare('SELECT seq FROM records WHERE id = ? AND sequence < ?');
     this.#removal = ['records WHERE seq = ?', 'texts WHERE rowid = ?'].map((rows) => db.prepare(`DELETE FROM ${rows}`));
-    this.#oldest = db.prepare('SELECT seq, at FROM records ORDER BY seq LIMIT ?');
+    this.#oldest = db.prepare('SELECT seq FROM records ORDER BY seq LIMIT ?');
+    this.#expired = db.prepare('SELECT seq FROM records WHERE at < ? OR at > ? LIMIT ?');
     this.#pages = db.prepare(
       'SELECT page_count AS pages, freelist_count AS free FROM pragma_page_count(), pragma_freelist_count()',
     );
-    // The first row's time in place of the least one, for which every row would have to be read.
     this.#state = db.prepare(
-      'SELECT (SELECT count(*) FROM records) AS records, (SELECT at FROM records ORDER BY seq LIMIT 1) AS oldest',
+      'SELECT (SELECT count(*) FROM records) AS records, (SELECT min(at) FROM records) AS oldest',
     );
     this.#limitPages(0);
   }
@@ -80,12 +81,19 @@ export class AuditStore {
     }
   }
 
-  /** Removes what is too old. @returns whether there may be more to remove */
-  upkeep(nowEpochMs: number): boolean {
+  /**
+   * Removes what is too old, and what is as far in the future: a process with a wrong clock left it, and it would never be old.
+   * @param nowEpochMs by the steady clock
+   * @param setEpochMs by the machine's clock, which is the one that records are dated by. @default nowEpochMs
+   * @returns whether there may be more to remove
+   */
+  upkeep(nowEpochMs: number, setEpochMs = nowEpochMs): boolean {
     this.#db.exec(`PRAGMA incremental_vacuum(${FREED_PAGES})`);
-    const oldest = this.#oldest.get(1);
-    if (oldest === undefined || Number(oldest['at']) >= nowEpochMs - this.#bounds.maxAgeMs) return this.#makeRoom();
-    return this.#removeOldest((at) => at < nowEpochMs - this.#bounds.maxAgeMs);
+    const { maxAgeMs } = this.#bounds;
+    // The later of both: a clock that was put right since this process began makes no present record one of the future.
+    const latest = Math.max(nowEpochMs, setEpochMs) + maxAgeMs;
+    if (this.#expired.get(nowEpochMs - maxAgeMs, latest, 1) === undefined) return this.#makeRoom();
+    return this.#remove(this.#expired.all(nowEpochMs - maxAgeMs, latest, this.#mostAtOnce()));
   }
 
   close(): void {
@@ -118,15 +126,21 @@ export class AuditStore {
   }
 
   /** @returns whether any was there */
-  #removeOldest(isRemoved: (atEpochMs: number) => boolean = () => true): boolean {
-    const { records } = this.state();
-    const rows = this.#oldest.all(Math.min(MOST_REMOVED, Math.ceil(records / REMOVED_SHARE)));
-    const numbers = rows.filter(({ at }) => isRemoved(Number(at))).map(({ seq }) => Number(seq));
-    if (numbers.length === 0) return false;
+  #removeOldest(): boolean {
+    return this.#remove(this.#oldest.all(this.#mostAtOnce()));
+  }
+
+  #mostAtOnce(): number {
+    return Math.min(MOST_REMOVED, Math.ceil(this.state().records / REMOVED_SHARE));
+  }
+
+  /** @returns whether there were any */
+  #remove(rows: readonly Readonly<Record<string, SQLOutputValue>>[]): boolean {
+    if (rows.length === 0) return false;
     this.#limitPages(REMOVAL_PAGES);
     try {
       this.#transaction(() => {
-        for (const seq of numbers) this.#removeRow(seq);
+        for (const { seq } of rows) this.#removeRow(Number(seq));
       });
     } finally {
       this.#limitPages(0);

@@ -58,7 +58,7 @@ parentPort?.on('message', (request: AuditRequest) => {
 
 /** Step by step, so that records and questions come in between. */
 function tidy(): void {
-  if (vault.use((store) => store.upkeep(now()))) setImmediate(tidy);
+  if (vault.use((store) => store.upkeep(now(), Date.now()))) setImmediate(tidy);
 }
 
 function read(store: AuditStore, id: string): AuditReading | null {
