@@ -8,6 +8,7 @@ import { startReceiver } from '../../../test/support/log-targets/receiver.ts';
 import { readSpool } from '../../../test/support/spool-file.ts';
 import type { RecordResult } from '../../observe/meters.ts';
 import { createLogger } from '../logger.ts';
+import type { Dropped } from './ledger.ts';
 import type { Losses } from './losses.ts';
 import type { SpoolConfig, SpoolRequest } from './messages.ts';
 import { Spool } from './spool.ts';
@@ -144,13 +145,11 @@ describe('Spool', () => {
       terminate: () => Promise.resolve(),
     };
     const nothing = (): void => {};
-    const metrics = {
-      logged: nothing,
-      waiting: nothing,
-      forgetTarget: nothing,
-      spoolEvent: nothing,
-      spoolInMemory: nothing,
+    const counted: string[] = [];
+    const logged = (_target: string, result: string, records: number): void => {
+      if (records > 0) counted.push(`${result} ${records}`);
     };
+    const metrics = { logged, waiting: nothing, forgetTarget: nothing, spoolEvent: nothing, spoolInMemory: nothing };
     const lines: string[] = [];
     let events: SpoolThreadEvents | undefined;
     const spool = new Spool(configOf(http('http://127.0.0.1:9/')), {
@@ -169,7 +168,13 @@ describe('Spool', () => {
       events?.ended(new Error('out of memory'));
       events?.started();
     };
-    return { spool, thread, lines, posted, parcels, fates, deliver, taken, crash, pass };
+    const report = (seen: number, waiting: number, dropped: Dropped = {}): void => {
+      const account = { seen, delivered: 0, dropped };
+      const base = { seen: 0, delivered: 0, dropped: {} };
+      const targets = [{ name: 'store', account, base, waiting: { records: waiting, bytes: 10 * waiting } }];
+      events?.reply({ kind: 'report', report: { targets, stripped: 0, inMemory: false } });
+    };
+    return { spool, thread, lines, posted, parcels, fates, counted, deliver, taken, crash, report, pass };
   }
 
   it('drops a batch over which its thread ended three times, and goes on with the next one', (t) => {
@@ -233,6 +238,29 @@ describe('Spool', () => {
         [3, ['r1'], {}, []],
       ],
     );
+  });
+
+  it('counts what its thread held in memory once when that ends, and tells the next thread', (t) => {
+    const { spool, parcels, fates, counted, deliver, taken, crash, report, pass } = openAsThread(t);
+    for (const id of ['a', 'b']) deliver(id);
+    pass(250);
+    taken(false);
+    report(2, 2);
+    const lost = { seen: 2, delivered: 0, waiting: 0, dropped: { failed: 2 } };
+    crash();
+    assert.partialDeepStrictEqual(spool.states(), [lost]);
+    report(0, 0);
+    assert.partialDeepStrictEqual(spool.states(), [lost]);
+    deliver('c');
+    pass(250);
+    assert.deepEqual(parcels.at(-1)?.lost.counts, { failed: 2 });
+    taken();
+    report(3, 1, { failed: 2 });
+    crash();
+    report(1, 0, { failed: 1 });
+    report(2, 0, { failed: 2 });
+    assert.deepEqual(fates, ['a failed', 'b failed', 'c delivered']);
+    assert.deepEqual(counted, ['dropped_failed 2', 'dropped_failed 1', 'dropped_failed 1'], 'the last file is another');
   });
 
   it('tells the thread which records gave way before it could take them', (t) => {

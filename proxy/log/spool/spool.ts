@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { DropReason } from '../../observe/meters.ts';
-import { LineQueue, type QueuedLine, type Settled } from '../targets/line-queue.ts';
+import { idsOf, LineQueue, type QueuedLine, type Settled } from '../targets/line-queue.ts';
 import type { Target, TargetServices, TargetState } from '../targets/target.ts';
 import { isLoss, type Losses, lossesInAll, lossesOf, NO_LOSSES } from './losses.ts';
 import type { SpoolConfig, SpoolReply } from './messages.ts';
@@ -174,7 +174,7 @@ export class Spool implements Target {
       bytes.set(line.bytes.subarray(0, -1), at);
       at += line.bytes.length - 1;
     }
-    const ids = lines.map(({ id }) => id);
+    const ids = idsOf(lines);
     this.#thread.post({ kind: 'add', run: this.#run, number, ids, lengths, bytes, lost }, [bytes.buffer]);
   }
 
@@ -217,7 +217,8 @@ export class Spool implements Target {
     this.#sending = undefined;
     this.#crashes = 0;
     this.#lostWaits = !durable;
-    if (!durable) this.#lost = lossesInAll(lost, this.#lost);
+    if (durable) this.#tally.confirmed(lost.counts);
+    else this.#lost = lossesInAll(lost, this.#lost);
     for (const { id, settled } of lines) {
       if (durable) settled('delivered');
       else this.#held.set(id, settled);
@@ -246,6 +247,7 @@ export class Spool implements Target {
     }
     const held = new Map(this.#held);
     this.#held.clear();
+    this.#tally.ended(held.size);
     this.#lose('failed', [...held.keys()]);
     for (const settled of held.values()) settled('failed');
     this.#notify();
@@ -259,10 +261,7 @@ export class Spool implements Target {
   }
 
   #drop(lines: readonly QueuedLine[], reason: DropReason): void {
-    this.#lose(
-      reason,
-      lines.map(({ id }) => id),
-    );
+    this.#lose(reason, idsOf(lines));
     for (const { settled } of lines) settled(reason);
   }
 

@@ -78,6 +78,39 @@ describe('Tally', () => {
     assert.deepEqual(told, { 'a dropped_overflow': 2, 'b dropped_overflow': 2 });
   });
 
+  it('counts what was lost with the memory of a thread once, and adds up all the while', () => {
+    const { tally, told, gauges, hear } = open();
+    const state = () => {
+      const { seen, delivered, waiting, dropped } = tally.states()[0] ?? assert.fail();
+      return { seen, delivered, waiting, dropped };
+    };
+    tally.configure([{ name: 'a' }]);
+    const base = { seen: 10, delivered: 8, dropped: { expired: 2 } };
+    hear('a', { base, account: { ...base, seen: 14 }, waiting: { records: 4, bytes: 40 } });
+    tally.ended(3);
+    tally.lost('failed', 3);
+    assert.deepEqual(state(), { seen: 14, delivered: 8, waiting: 1, dropped: { expired: 2, failed: 3 } });
+    assert.equal(gauges.get('a'), 1);
+    hear('a', { base, account: base });
+    assert.deepEqual(state(), { seen: 13, delivered: 8, waiting: 0, dropped: { expired: 2, failed: 3 } });
+    tally.confirmed({ failed: 3 });
+    hear('a', { base, account: { seen: 13, delivered: 8, dropped: { expired: 2, failed: 3 } } });
+    assert.deepEqual(state(), { seen: 13, delivered: 8, waiting: 0, dropped: { expired: 2, failed: 3 } });
+    assert.deepEqual(told, { 'a dropped_failed': 3 });
+  });
+
+  it('takes no loss that a thread wrote down for one of which the next has yet to hear', () => {
+    const { tally, told, hear } = open();
+    tally.configure([{ name: 'a' }]);
+    hear('a', { account: { seen: 5, delivered: 5, dropped: {} } });
+    tally.lost('overflow', 2);
+    tally.confirmed({ overflow: 2 });
+    const base = { seen: 4, delivered: 2, dropped: { overflow: 2 } };
+    hear('a', { base, account: base });
+    hear('a', { base, account: { seen: 6, delivered: 2, dropped: { overflow: 4 } } });
+    assert.deepEqual(told, { 'a delivered': 5, 'a dropped_overflow': 4 });
+  });
+
   it('shows what is on its way to the thread as waiting, and why a target fails', () => {
     const { tally, gauges, hear } = open();
     tally.configure([{ name: 'a' }]);

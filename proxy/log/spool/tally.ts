@@ -36,6 +36,8 @@ export class Tally {
   #invalid: ReadonlyMap<string, string> = new Map();
   readonly #reports = new Map<string, TargetReport>();
   readonly #told = new Map<string, Told>();
+  /** What was told of and is in none of the thread's accounts: it hears of it later. */
+  readonly #unheard = new Map<string, Dropped>();
   #stripped = 0;
   /** On its way to the thread, for every target. */
   #unwritten: Extent = { records: 0, bytes: 0 };
@@ -69,9 +71,21 @@ export class Tally {
   lost(reason: DropReason, records: number): void {
     for (const name of this.#names) {
       const { delivered, dropped } = this.#told.get(name) ?? { delivered: 0, dropped: {} };
-      this.#told.set(name, { delivered, dropped: { ...dropped, [reason]: (dropped[reason] ?? 0) + records } });
+      this.#told.set(name, { delivered, dropped: sum(dropped, { [reason]: records }) });
+      this.#unheard.set(name, sum(this.#unheard.get(name) ?? {}, { [reason]: records }));
       this.#drop(name, reason, records);
     }
+  }
+
+  /** The thread wrote these losses down: they are in its accounts from now on. */
+  confirmed(lost: Dropped): void {
+    for (const [name, unheard] of this.#unheard) this.#unheard.set(name, less(unheard, lost));
+  }
+
+  /** The thread ended, and with it so many records that were in its memory alone: they wait no more, whatever it said last. */
+  ended(held: number): void {
+    for (const [name, report] of this.#reports) this.#reports.set(name, withoutHeld(report, held));
+    for (const name of this.#names) this.#gauge(name);
   }
 
   waiting(unwritten: Extent): void {
@@ -111,9 +125,10 @@ export class Tally {
     const { name, account, base } = report;
     const before = this.#reports.get(name);
     let told = this.#told.get(name) ?? { delivered: 0, dropped: {} };
-    // What earlier processes did is no part of this one's metrics; nor can anything be less than it was, but in a new file.
-    if (before === undefined) told = { delivered: base.delivered, dropped: sum(base.dropped, told.dropped) };
-    else if (account.seen < before.account.seen) told = base;
+    // What earlier processes did is no part of this one's metrics; nor can anything be less than it was, but in a new file or
+    // after a thread whose accounts were in memory alone.
+    if (before === undefined || account.seen < before.account.seen)
+      told = { delivered: base.delivered, dropped: sum(base.dropped, this.#unheard.get(name) ?? {}) };
     this.#services.metrics.logged(name, 'delivered', Math.max(0, account.delivered - told.delivered));
     for (const reason of DROP_REASONS) {
       const more = (account.dropped[reason] ?? 0) - (told.dropped[reason] ?? 0);
@@ -154,12 +169,29 @@ function stateOf(
   return { state: 'failing', failingSince, error: failing.error };
 }
 
+/** Of what waits, what is in the file is delivered first: a report of fewer records than were held has none in the file. */
+function withoutHeld(report: TargetReport, held: number): TargetReport {
+  const { account, waiting } = report;
+  const lost = Math.min(held, waiting.records);
+  if (lost === 0) return report;
+  const records = waiting.records - lost;
+  return {
+    ...report,
+    account: { ...account, seen: account.seen - lost },
+    waiting: { records, bytes: Math.round((waiting.bytes * records) / waiting.records) },
+  };
+}
+
 function most(a: Dropped, b: Dropped): Dropped {
   return merge(a, b, Math.max);
 }
 
 function sum(a: Dropped, b: Dropped): Dropped {
   return merge(a, b, (one, other) => one + other);
+}
+
+function less(a: Dropped, b: Dropped): Dropped {
+  return merge(a, b, (one, other) => one - other);
 }
 
 function merge(a: Dropped, b: Dropped, by: (a: number, b: number) => number): Dropped {

@@ -17,6 +17,10 @@ export interface QueuedLine {
   readonly id: string;
 }
 
+export function idsOf(lines: readonly QueuedLine[]): string[] {
+  return lines.map(({ id }) => id);
+}
+
 export class LineQueue {
   readonly #limits: QueueLimits;
   #lines: QueuedLine[] = [];
