@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { HeldTarget, HttpTarget, SpooledTarget } from '#contract/compiled-targets.ts';
+import { listedAsDropped } from '../../../test/support/spool-file.ts';
+import { recordKey } from '../record-key.ts';
 import { BusyError, type RecordSink, RefusedError, type SinkRecord } from '../targets/sink.ts';
 import { SpoolEngine } from './engine.ts';
 import { sumOf } from './ledger.ts';
 import type { SpoolConfig, SpoolReply, TargetReport } from './messages.ts';
+import type { Careful } from './suspicion.ts';
 
 const target = (name: string, more: Partial<HttpTarget> = {}): HttpTarget => ({
   kind: 'http',
@@ -45,9 +48,13 @@ class Rig {
     this.engine = this.#start();
   }
 
-  configure(targets: readonly SpooledTarget[], more: Partial<SpoolConfig> = {}): void {
+  configure(
+    targets: readonly SpooledTarget[],
+    more: Partial<SpoolConfig> = {},
+    careful?: ReadonlyMap<string, Careful>,
+  ): void {
     const bounds = { maxBytes: 1 << 24, maxAgeMs: 1 << 30, keepMs: 0 };
-    this.engine.configure({ targets, credentials: new Map(), ...bounds, ...more });
+    this.engine.configure({ targets, credentials: new Map(), ...bounds, ...more }, careful);
   }
 
   add(...ids: string[]): void {
@@ -194,6 +201,38 @@ describe('SpoolEngine', () => {
     const logged = rig.replies.flatMap((reply) => (reply.kind === 'log' ? [JSON.stringify(reply.fields)] : []));
     assert.deepEqual(logged, ['{"target":"a","id":"r3","problem":"400: cannot parse"}']);
     assert.equal(rig.reports.get('a')?.failing, undefined, 'a record that is refused is no failure of the target');
+  });
+
+  it('names the state of a record that a target refused, or over which the thread ended, and not the first one', async () => {
+    const stateOfX = (sequence: number) => ({
+      id: recordKey({ id: 'x', sequence }),
+      json: Buffer.from(JSON.stringify({ id: 'x', sequence })),
+    });
+    rig.configure([target('a')]);
+    rig.engine.add([stateOfX(0)]);
+    await rig.reported('a', ({ account }) => account.delivered === 1);
+    rig.behaviours.set('a', () => {
+      throw new RefusedError('413: too large');
+    });
+    rig.engine.add([stateOfX(3)]);
+    await rig.reported('a', ({ account }) => account.dropped.refused === 1);
+    rig.behaviours.set('a', () => {
+      throw new Error('ECONNREFUSED');
+    });
+    rig.engine.add([stateOfX(4)]);
+    const attempts = (): unknown[] =>
+      rig.replies.flatMap((reply) => (reply.kind === 'attempting' ? (reply.attempt.id ?? []) : []));
+    await rig.reported('a', ({ failing }) => failing !== undefined);
+    assert.deepEqual([...new Set(attempts())], ['x', 'x/3', 'x/4']);
+    for (const poison of ['x', 'x/4']) {
+      await rig.restart();
+      rig.configure([target('a')], {}, new Map([['a', { throughSeq: 9, poison }]]));
+    }
+    await rig.restart();
+    assert.deepEqual(listedAsDropped(state), [
+      { target: 'a', id: 'x/3', reason: 'refused' },
+      { target: 'a', id: 'x/4', reason: 'failed' },
+    ]);
   });
 
   it('shortens batches that are refused for their length, and lengthens them again', async () => {

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type SpooledTarget, targetFiles } from '#contract/compiled-targets.ts';
 import { DRAIN_MS } from '../drain.ts';
+import { recordKey } from '../record-key.ts';
 import { scrubText } from '../scrub.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { deliverySource } from './delivery-source.ts';
@@ -174,10 +175,11 @@ export class SpoolEngine {
     else this.#log('info', 'Log target is valid again: it gets what waits', fields);
   }
 
-  /** The record over which the thread ended. */
+  /** The record over which the thread ended. @param id with its sequence */
   #setAside(name: string, id: string): void {
     const batch = this.#storage?.batch(name, { records: 1, bytes: 0 });
-    if (batch === undefined || batch.records[0]?.id !== id) return;
+    const [record] = batch?.records ?? [];
+    if (batch === undefined || record === undefined || recordKey(record) !== id) return;
     this.#storage?.settle(name, batch, 'failed');
     this.#storage?.listDropped({ target: name, id, reason: 'failed', error: 'The spool thread ended over it' });
     const message = 'The spool thread ended over a record again and again: it is dropped for this target';
@@ -189,7 +191,8 @@ export class SpoolEngine {
     return new Delivery(
       deliverySource(this.#storage as Storage, name, {
         settled: () => this.#settled(),
-        refused: ({ records: [record] }, error) => record && this.#refused(name, record.id, this.#textOf(error)),
+        refused: ({ records: [record] }, error) =>
+          record && this.#refused(name, recordKey(record), this.#textOf(error)),
       }),
       this.#deliveryOptions(target, credentials),
       {

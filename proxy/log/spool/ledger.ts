@@ -14,6 +14,7 @@ const EMPTY: Account = { seen: 0, delivered: 0, dropped: {} };
 
 export interface DroppedRecord {
   readonly target: string;
+  /** With its sequence. */
   readonly id: string;
   readonly atEpochMs: number;
   readonly reason: DropReason;

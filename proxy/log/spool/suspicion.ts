@@ -4,11 +4,12 @@
  * served carefully by the next thread: one record at a time, and nobody else meanwhile. A record over which the thread ends twice
  * then is set aside. A target over which it ends whatever the record is left alone for a while.
  */
+import { recordKey } from '../record-key.ts';
 import type { Batch } from './storage.ts';
 
 /** What is about to be done with a target. */
 export interface Attempt {
-  /** Of the batch's first record; absent while the target is being opened. */
+  /** Of the batch's first record, with its sequence; absent while the target is being opened. */
   readonly id?: string;
   readonly records: number;
   readonly throughSeq: number;
@@ -20,7 +21,7 @@ export interface Careful {
   readonly throughSeq?: number;
   /** Most records of a batch afterwards: the former ones were too much at once. @default as the target has it */
   readonly mostRecords?: number;
-  /** Id of the record to be set aside. */
+  /** Id of the record to be set aside, with its sequence. */
   readonly poison?: string;
   /** How long the target is left alone first. */
   readonly pauseMs?: number;
@@ -109,7 +110,7 @@ export class Suspicion {
 export function attemptOf(batch: Batch | undefined): Attempt {
   const { records } = batch ?? { records: [] };
   const [first] = records;
-  return { ...(first && { id: first.id }), records: records.length, throughSeq: records.at(-1)?.seq ?? 0 };
+  return { ...(first && { id: recordKey(first) }), records: records.length, throughSeq: records.at(-1)?.seq ?? 0 };
 }
 
 /** What is said of a target meanwhile. */
