@@ -66,7 +66,7 @@ export class Delivery {
   #stopped = false;
   #hurried = false;
   #failing: boolean;
-  /** After a refusal: most records of a batch, and the number up to which the culprit is looked for. */
+  /** After a refusal: most records of a batch, and the number up to which the culprit is looked for, or 0. */
   #most = Number.POSITIVE_INFINITY;
   #suspectThrough = 0;
   #pauseMs = RETRY_FIRST_MS;
@@ -134,7 +134,7 @@ export class Delivery {
         this.#wakeUp = Promise.withResolvers();
         continue;
       }
-      if (!this.#failing && this.#most === Number.POSITIVE_INFINITY) await this.#gather();
+      if (!this.#failing && this.#suspectThrough === 0) await this.#gather();
       if (this.#stopped) return;
       if (this.#isIdle()) continue;
       const batch = await this.#attempt();
@@ -223,12 +223,18 @@ export class Delivery {
     this.#pauseMs = RETRY_FIRST_MS;
     const last = batch.records.at(-1)?.seq ?? 0;
     // Past the batch that was refused and no culprit: it was refused as a whole, for its length perhaps.
-    if (last >= this.#suspectThrough) this.#most *= 2;
+    if (last >= this.#suspectThrough) this.#lengthen();
     this.#source.delivered(batch);
     this.#trust(last);
     if (!this.#failing) return;
     this.#failing = false;
     this.#services.changed(undefined);
+  }
+
+  #lengthen(): void {
+    this.#suspectThrough = 0;
+    this.#most *= 2;
+    if (this.#sink !== undefined && this.#most >= this.#sink.batch.records) this.#most = Number.POSITIVE_INFINITY;
   }
 
   /** Halves until the culprit is alone, and drops that one. */
