@@ -1,6 +1,8 @@
 /** Promise: the `http` target brings every record to a receiver once, tells refusals from outages, and never shows a secret. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { inspect } from 'node:util';
 import { Webhook } from 'standardwebhooks';
@@ -176,6 +178,17 @@ test('http target: packets that are dropped are told from an answer that does no
   const sink = await opened(t, { url: `${url}/` }, { timeoutMs: 50 });
   await assert.rejects(sink.write(sampleRecords(1), never), {
     message: `Cannot reach "${url}": no connection within the target's timeout of 50 ms; look whether it runs, and whether a NetworkPolicy or a firewall keeps us away`,
+  });
+});
+
+test('http target: a handshake of TLS that does not end is told from a network that lets nothing through', async (t) => {
+  const server = createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const sink = await opened(t, { url: `${url}/` }, { timeoutMs: 50 });
+  await assert.rejects(sink.write(sampleRecords(1), never), {
+    message: `Cannot reach "${url}": the TLS handshake did not end within the target's timeout of 50 ms; look whether it speaks TLS on that port`,
   });
 });
 

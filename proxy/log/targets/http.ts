@@ -1,5 +1,7 @@
 /** The HTTP client of the network targets: one request at a time over one kept connection, with a limit on the whole of it. */
+import type { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
+import buildConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { codeAndWayOut, errorCode, NO_WAY } from '../../unreachable.ts';
 
@@ -29,12 +31,15 @@ export interface HttpClientOptions {
 
 const MAX_REPLY_BYTES = 64 * 1024;
 const KEEP_ALIVE_MS = 30_000;
+const NO_TLS = 'look whether it speaks TLS on that port';
 
 export class HttpClient {
   readonly origin: string;
   readonly #timeoutMs: number;
   readonly #ownAuthorities: boolean;
   readonly #pool: Dispatcher;
+  /** Whether the newest connection came as far as its TLS handshake. */
+  #reachedTls = false;
 
   constructor({ origin, timeoutMs, ca }: HttpClientOptions) {
     this.origin = origin;
@@ -48,7 +53,7 @@ export class HttpClient {
       headersTimeout: 0,
       bodyTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connect: { ...(ca !== undefined && { ca }), timeout: timeoutMs, allowH2: false },
+      connect: this.#connector({ ...(ca !== undefined && { ca }), timeout: timeoutMs, allowH2: false }),
     });
   }
 
@@ -64,20 +69,42 @@ export class HttpClient {
       return await exchange.run(this.#pool, this.origin, request);
     } catch (error) {
       signal.throwIfAborted();
-      const late = `within the target's timeout of ${this.#timeoutMs} ms`;
-      if (limit.aborted && exchange.began)
-        throw new Error(
-          `Got no answer from "${this.origin}" ${late}; look at the receiver, or raise the target's timeout`,
-        );
-      if (limit.aborted) throw new Error(`Cannot reach "${this.origin}": no connection ${late}; ${NO_WAY}`);
+      if (limit.aborted) throw this.#late(exchange.began);
       // Codes only: a message may quote what was sent.
       const code = errorCode(error, 'the connection broke');
       throw new Error(`Cannot reach "${this.origin}": ${codeAndWayOut(code, this.#ownAuthorities)}`);
     }
   }
 
+  /** @param began whether there was a connection for the request */
+  #late(began: boolean): Error {
+    const late = `within the target's timeout of ${this.#timeoutMs} ms`;
+    if (began) {
+      return new Error(
+        `Got no answer from "${this.origin}" ${late}; look at the receiver, or raise the target's timeout`,
+      );
+    }
+    const how = this.#reachedTls
+      ? `the TLS handshake did not end ${late}; ${NO_TLS}`
+      : `no connection ${late}; ${NO_WAY}`;
+    return new Error(`Cannot reach "${this.origin}": ${how}`);
+  }
+
   close(): Promise<void> {
     return this.#pool.destroy();
+  }
+
+  #connector(options: buildConnector.BuildOptions): buildConnector.connector {
+    // It gives the socket back, which its types do not say.
+    const connect = buildConnector(options) as (...args: Parameters<buildConnector.connector>) => Socket;
+    return (to, callback) => {
+      this.#reachedTls = false;
+      const socket = connect(to, callback);
+      socket.once('connect', () => {
+        this.#reachedTls = to.protocol === 'https:';
+      });
+      return socket;
+    };
   }
 }
 
