@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject } from '../translate/translator.ts';
+import { elementsOf, membersOf } from '../translate/wire/json.ts';
+import { foldChat } from './chat.ts';
 import type { GrowingFolder } from './folder.ts';
 import { JoiningFolder } from './joining.ts';
 
@@ -69,4 +71,37 @@ test('of a stream whose events are numbered no more shapes are looked for after 
   const { pushed, asked } = folded(numbered);
   assert.equal(pushed.length, 1000);
   assert.ok(asked <= 16, `${asked} were looked at`);
+});
+
+const ofTools = (...calls: string[]): string[] =>
+  calls.map((call) => `{"choices":[{"delta":{"tool_calls":[${call}]}}]}`);
+
+for (const [what, events] of Object.entries({
+  'an index that is a text, of calls without arguments': ofTools(
+    ...['0', '1', '2'].map((index) => `{"index":"${index}","function":{"arguments":""}}`),
+  ),
+  'an index that is a text, of calls with arguments': ofTools(
+    ...['{', '', '\\"a\\":', '1}'].map((piece) => `{"index":"0","function":{"arguments":"${piece}"}}`),
+  ),
+  'a name that became a list, beside a text that goes on': [
+    '{"choices":[{"delta":{"name":["n"]}}]}',
+    ...['a', 'b', 'c'].map((text) => `{"choices":[{"delta":{"name":"n","content":"${text}"}}]}`),
+  ],
+})) {
+  test(`a run is folded as its events are one by one: ${what}`, () => {
+    const [alone, joined] = [foldChat(), new JoiningFolder(foldChat())];
+    for (const event of events) {
+      alone.push(event);
+      joined.push(event);
+    }
+    assert.deepEqual(joined.result(), alone.result());
+  });
+}
+
+test('an index that is a text is said again, and not continued', () => {
+  const folder = foldChat();
+  const events = ['a', 'b'].map((text) => `{"choices":[{"delta":{"parts":[{"index":"0","text":"${text}"}]}}]}`);
+  for (const event of events) folder.push(event);
+  const [choice] = elementsOf(folder.result()?.['choices']);
+  assert.deepEqual(membersOf(membersOf(choice)['message'])['parts'], [{ index: '0', text: 'ab' }]);
 });

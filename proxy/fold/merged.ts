@@ -8,7 +8,7 @@ import type { JsonObject, JsonValue } from '../translate/translator.ts';
 import { filled, isObject, membersOf } from '../translate/wire/json.ts';
 
 /** Texts that are said again and not continued. */
-const SAID_ONCE = new Set(['role', 'id', 'type', 'name', 'call_id', 'format']);
+const SAID_ONCE = new Set(['role', 'id', 'index', 'type', 'name', 'call_id', 'format']);
 /** Nobody's deltas nest deeper; a stream made to break us may. */
 const MAX_DEPTH = 8;
 
@@ -34,8 +34,10 @@ export class MergedObject {
     return Object.entries(delta).flatMap(([name, value]) => {
       const member = this.#members.get(name);
       if (typeof value === 'string') {
-        if (value === '' || SAID_ONCE.has(name)) return [];
-        return [typeof member === 'string' ? name : ''];
+        if (value === '') return [];
+        // In a list each text is a part of its own, whatever its name.
+        if (typeof member !== 'string') return [''];
+        return SAID_ONCE.has(name) ? [] : [name];
       }
       if (typeof value !== 'object' || value === null) return [];
       if (member instanceof MergedObject && isObject(value)) return member.growth(value);
