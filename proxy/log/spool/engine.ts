@@ -191,8 +191,7 @@ export class SpoolEngine {
     return new Delivery(
       deliverySource(this.#storage as Storage, name, {
         settled: () => this.#settled(),
-        refused: ({ records: [record] }, error) =>
-          record && this.#refused(name, recordKey(record), this.#textOf(error)),
+        refused: ({ records: [one] }, error) => one && this.#refused(name, recordKey(one), this.#textOf(error)),
       }),
       this.#deliveryOptions(target, credentials),
       {
