@@ -1,6 +1,14 @@
 /** What waits for one target, as its delivery sees it. */
-import type { DeliverySource } from './delivery.ts';
+import type { Extent } from './rows.ts';
 import type { Batch, Storage } from './storage.ts';
+
+export interface DeliverySource {
+  waiting(): Extent;
+  next(limit: Extent): Batch | undefined;
+  delivered(batch: Batch): void;
+  /** The batch is a single record that the target will never take. */
+  refused(batch: Batch, error: unknown): void;
+}
 
 export interface SourceListener {
   /** Some records are settled. */

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type RecordSink, RefusedError } from '../targets/sink.ts';
-import { Delivery, type DeliverySource } from './delivery.ts';
+import { Delivery } from './delivery.ts';
+import type { DeliverySource } from './delivery-source.ts';
 import type { Batch } from './storage.ts';
 import { Turns } from './turns.ts';
 

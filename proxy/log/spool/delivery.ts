@@ -4,18 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BusyError, type RecordSink, RefusedError } from '../targets/sink.ts';
-import type { Extent } from './rows.ts';
+import type { DeliverySource } from './delivery-source.ts';
 import type { Batch } from './storage.ts';
 import type { Careful } from './suspicion.ts';
 import type { Turns } from './turns.ts';
-
-export interface DeliverySource {
-  waiting(): Extent;
-  next(limit: Extent): Batch | undefined;
-  delivered(batch: Batch): void;
-  /** The batch is a single record that the target will never take. */
-  refused(batch: Batch, error: unknown): void;
-}
 
 export interface DeliveryOptions {
   /** Opens the sink, at the first record and after each change. Absent: nothing is tried, and all waits for a change. */
