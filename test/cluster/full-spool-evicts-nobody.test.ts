@@ -15,8 +15,8 @@ import { downStore, type Store } from '../support/cluster/store.ts';
 import { until } from '../support/cluster/wait.ts';
 
 const MIB = 1024 ** 2;
-/** So many that SQLite moves its log of changes into the file, which it does at 4 MiB. */
-const EXCHANGES = 1_200;
+/** So many that SQLite moves its log of changes into the file, which it does at 6 MiB. */
+const EXCHANGES = 2_000;
 const SPOOL_BYTES = MIB / 4;
 /** Of the application; the records that wait, and the log of changes beside them, take more. */
 const APPLICATION_LIMIT = '2Mi';
