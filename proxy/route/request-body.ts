@@ -1,6 +1,6 @@
 /**
- * The client's body: peeked at for routing, kept whole for replay while it is short, streamed with backpressure when it is
- * long. Every chunk goes by the tap and the scanner once, as it arrives.
+ * The client's body: peeked at for routing, kept whole for replay, and for its transport, while it is short, streamed with
+ * backpressure when it is long. Every chunk goes by the tap and the scanner once, as it arrives.
  */
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';

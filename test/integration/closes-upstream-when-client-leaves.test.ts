@@ -79,6 +79,20 @@ test('while its upload goes on', async () => {
   assert.equal((await proxy.takeRecord()).end, 'client_gone');
 });
 
+test('while a short body of an API goes on: no upstream has heard of it yet', async () => {
+  const client = await RawClient.send(
+    proxy.listenPort,
+    'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\nContent-Type: application/json\r\n\r\n{"model":"m","stream":true,',
+  );
+  const arrived = upstream.connections;
+  // Far longer than it takes to be routed and sent on, as the test above does it.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(upstream.connections, arrived);
+  client.destroy();
+  const { attempts, end, route } = await proxy.takeRecord();
+  assert.deepEqual([attempts, end, typeof route], [[], 'client_gone', 'string']);
+});
+
 test('while we are still connecting: nobody waits for the connect, and no request byte leaves', async () => {
   // An egress proxy that never answers CONNECT: a connect that stands open for as long as we want.
   const url = 'https://127.0.0.1:1';
